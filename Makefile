@@ -1,0 +1,39 @@
+# Two commands do everything: `make report` runs the experiment, `make test` checks it.
+SHELL  := bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+OUT    ?= report
+SEEDS  ?= 32
+
+.PHONY: help setup report test check readings clean
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): constraints.txt settings.ini setup.py pyproject.toml
+	@echo "[setup] Python environment in $(VENV) (once; about two minutes)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: the pinned packages need Python 3.11 or later; call make PYTHON=python3.11 (or newer)")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
+	  | awk '/^(Collecting|Obtaining)/ {n++; printf "\r[setup] %d packages resolved", n; fflush()} /^Installing collected/ {printf "\n[setup] installing\n"; fflush()} END {print ""}'
+	@$(BIN)/python -c 'import impaug.experiment' && touch $@
+
+setup: $(READY)  ## make .venv with the pinned packages
+
+report: $(READY)  ## run the report's experiment: table, figures, report.json
+	@$(BIN)/impaug report --seeds $(SEEDS) --out $(OUT)
+
+test: $(READY)  ## run every notebook's tests, one test a notebook
+	@$(BIN)/python -m pytest tests
+	@echo "All notebooks pass. Next: 'make report', or open nbs/index.ipynb with $(BIN)/jupyter lab."
+
+check: $(READY)  ## fail if modules, notebooks or README are out of step
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/check.sh
+
+readings: $(READY)  ## search readings of the report again: results/readings.json (five minutes)
+	@$(BIN)/python tools/readings.py
+
+clean:  ## remove .venv and build output
+	rm -rf $(VENV) build *.egg-info _docs

@@ -1,0 +1,75 @@
+"""Try readings of what the report leaves open and measure how far each stays from its confusion matrix.
+
+Writes results/readings.json, which nbs/07_experiment.ipynb shows. Labels score the readings; nothing is trained on them.
+"""
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from impaug.data import load_wisconsin
+from impaug.experiment import presets, report_figures, split_rows, train_preset
+from impaug.evaluate import scores
+from impaug.threshold import find_threshold
+
+seeds = range(32)
+base = presets["report"]
+no_decay = dict(importance_decay=0.0)
+readings = {
+    "preset report": {},
+    "decay 0.0003": dict(importance_decay=3e-4),
+    "decay 0.00035": dict(importance_decay=3.5e-4),
+    "decay 0.0002": dict(importance_decay=2e-4),
+    "decay 0.001": dict(importance_decay=1e-3),
+    "nine columns": dict(keep_id=False),
+    "missing filled by 0": dict(missing="zero"),
+    "missing filled by the mean": dict(missing="mean"),
+    "network decays too": dict(weight_decay=3.3e-4),
+    "lazy Adam": dict(lazy=True),
+    "min-max, decay 0.00018": dict(scaling="minmax", importance_decay=1.8e-4),
+    "min-max, decay 0.0002": dict(scaling="minmax", importance_decay=2e-4),
+    "min-max, decay 0.00025, network too": dict(scaling="minmax", importance_decay=2.5e-4, weight_decay=2.5e-4),
+    "standardised, decay 0.00012, network too": dict(scaling="standard", importance_decay=1.2e-4, weight_decay=1.2e-4),
+    "power-transformed, decay 0.0002": dict(scaling="power", importance_decay=2e-4),
+    "no decay": no_decay,
+    "no decay, importance rate 0.01": dict(importance_lr=.01, **no_decay),
+    "no decay, importance rate 0.02": dict(importance_lr=.02, **no_decay),
+    "no decay, importance rate 0.1": dict(importance_lr=.1, **no_decay),
+    "min-max, no decay, importance rate 0.02": dict(scaling="minmax", importance_lr=.02, **no_decay),
+    "min-max, no decay, importance rate 0.03": dict(scaling="minmax", importance_lr=.03, **no_decay),
+    "standardised, no decay, importance rate 0.02": dict(scaling="standard", importance_lr=.02, **no_decay),
+    "raw columns": dict(scaling="none"),
+    "raw columns without identifier": dict(scaling="none", keep_id=False),
+    "beta = 4": dict(beta=4.0),
+}
+
+
+def quartiles(values):
+    return [round(float(q), 4) for q in np.quantile(values, [0, .25, .5, .75, 1])]
+
+
+def measure(preset, wisconsin):
+    "Quartiles (with the extremes) of what the report gives, over seeds, and the rows that would have to change cell."
+    rows, y, _, _ = split_rows(wisconsin, preset)
+    fit = train_preset(rows, y, preset, seeds)
+    runs = [scores(y, (w > find_threshold(w, preset.threshold)).astype(int)) for w in fit.importance]
+    curve = np.array(fit.monitored)
+    cells = np.array([run["confusion"] for run in runs])
+    moved = abs(cells - np.array(report_figures["confusion"])).sum(axis=(1, 2))/2
+    return dict(f1=quartiles([r["f1"] for r in runs]), nmi=quartiles([r["nmi"] for r in runs]),
+                share=quartiles([r["pseudo_minority_share"] for r in runs]), rows_moved=quartiles(moved),
+                confusion=np.median(cells, axis=0).tolist(), nmi_first=quartiles(curve[0]), nmi_peak=quartiles(curve.max(axis=0)), nmi_last=quartiles(curve[-1]))
+
+
+if __name__ == "__main__":
+    wisconsin = load_wisconsin()
+    tried = [dict(reading=name, preset=asdict(replace(base, **changed)), **measure(replace(base, **changed), wisconsin))
+             for name, changed in tqdm(readings.items(), desc="readings", unit="reading")]
+    path = Path(__file__).parent.parent/"results"/"readings.json"
+    path.parent.mkdir(exist_ok=True)
+    head = dict(seeds=[seeds.start, seeds.stop], statistics=["min", "25 %", "median", "75 %", "max"])
+    lines = ",\n  ".join(json.dumps(one) for one in tried)
+    path.write_text(f'{{"about": {json.dumps(head)},\n "readings": [\n  {lines}\n ]}}\n')
+    print(f"wrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}; nbs/07_experiment.ipynb shows it")

@@ -1,10 +1,12 @@
 "One test for each notebook, run by nbdev's own runner, so that the count at the end is a count of notebooks."
+from pathlib import Path
+
 import pytest
 from nbdev.config import get_config
 from nbdev.doclinks import nbglob
 from nbdev.test import test_nb as run_notebook
 
-notebooks = sorted(nbglob(get_config().nbs_path))
+notebooks = sorted(map(Path, nbglob(get_config().nbs_path)))
 
 
 def test_every_module_has_its_notebook():

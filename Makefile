@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OUT    ?= report
-SEEDS  ?= 32
+SEEDS  ?= 16
 
 .PHONY: help setup report test check readings clean
 help:  ## show this list
@@ -18,7 +18,7 @@ $(READY): constraints.txt settings.ini setup.py pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
 	  | awk '/^(Collecting|Obtaining)/ {n++; printf "\r[setup] %d packages resolved", n; fflush()} /^Installing collected/ {printf "\n[setup] installing\n"; fflush()} END {print ""}'
-	@$(BIN)/python -c 'import impaug.experiment' && touch $@
+	@$(BIN)/python -c 'import impaug.cli' && touch $@
 
 setup: $(READY)  ## make .venv with the pinned packages
 

@@ -7,15 +7,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+from sklearn.metrics import normalized_mutual_info_score
 from tqdm import tqdm
 
 from impaug.data import load_wisconsin
-from impaug.experiment import presets, report_figures, split_rows, train_preset
 from impaug.evaluate import scores
+from impaug.experiment import presets, report_figures, split_rows
+from impaug.importance import train_importance
 from impaug.threshold import find_threshold
 
 seeds = range(32)
 base = presets["report"]
+training = "epochs batch_size lr importance_lr importance_decay weight_decay lazy beta".split()
 no_decay = dict(importance_decay=0.0)
 readings = {
     "preset report": {},
@@ -53,9 +56,11 @@ def quartiles(values):
 def measure(preset, wisconsin):
     "Quartiles (with the extremes) of what the report gives, over seeds, and the rows that would have to change cell."
     rows, y, _, _ = split_rows(wisconsin, preset)
-    fit = train_preset(rows, y, preset, seeds)
+    curve = []
+    fit = train_importance(rows, seeds=seeds, monitor=lambda _, clusters: curve.append([normalized_mutual_info_score(y, c) for c in clusters]),
+                           **{key: getattr(preset, key) for key in training})
     runs = [scores(y, (w > find_threshold(w, preset.threshold)).astype(int)) for w in fit.importance]
-    curve = np.array(fit.monitored)
+    curve = np.array(curve)
     cells = np.array([run["confusion"] for run in runs])
     moved = abs(cells - np.array(report_figures["confusion"])).sum(axis=(1, 2))/2
     return dict(f1=quartiles([r["f1"] for r in runs]), nmi=quartiles([r["nmi"] for r in runs]),

@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 OUT    ?= report
 SEEDS  ?= 16
 
-.PHONY: help setup report test check readings clean
+.PHONY: help setup report test check readings bench study clean
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -34,6 +34,12 @@ check: $(READY)  ## fail if modules, notebooks or README are out of step
 
 readings: $(READY)  ## search readings of the report again: results/readings.json (five minutes)
 	@$(BIN)/python tools/readings.py
+
+bench: $(READY)  ## measure speed as ratios: benchmarks/results.json (five minutes)
+	@$(BIN)/python -W ignore benchmarks/bench.py
+
+study: $(READY)  ## compare with peers, 50 seeds: results/study.json (ten minutes)
+	@$(BIN)/impaug study --seeds 50 --json results/study.json
 
 clean:  ## remove .venv and build output
 	rm -rf $(VENV) build *.egg-info _docs

@@ -63,17 +63,20 @@ def json_target(json_file, out, name):
     if target.is_dir(): raise InputError(f"json: {target.name} is a folder; pass the name of a file")
     return target
 
-# %% ../nbs/10_cli.ipynb #4fa0723b
+# %% ../nbs/10_cli.ipynb #15ac8ce1
 @app.command(short_help="Peers, more tables, ablations, balancing.")
 @click.option("--seeds", type=click.IntRange(1), default=50, show_default=True, help="How many runs of each method.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed; the others follow it.")
 @click.option("--out", type=click.Path(path_type=Path), default="study", show_default=True, help="Folder for the figures and study.json.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where to write every run.  [default: OUT/study.json]")
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes to use; -1 for one a core.")
+@click.option("--checkpoint", type=click.Path(path_type=Path, dir_okay=False), help="Remember finished runs in this file; the same command takes them up again.")
 @click.option("--quiet", is_flag=True, help="The table alone: no progress bar, no closing line.")
-def study(seeds, seed, out, json_file, quiet):
-    "Compare both presets with their peers, on more tables, and ask whether balancing helps. Takes about a quarter of an hour with 50 seeds."
+def study(seeds, seed, out, json_file, jobs, checkpoint, quiet):
+    "Compare both presets with their peers, on more tables, and ask whether balancing helps. Takes about ten minutes with 50 seeds."
     out, json_file = check_folder(out), json_target(json_file, out, "study.json")
-    result = run_study(seeds, seed, verbose=not quiet)
+    try: result = run_study(seeds, seed, not quiet, jobs, checkpoint)
+    except KeyboardInterrupt: raise click.ClickException(f"interrupted; the same command goes on with what {checkpoint} holds" if checkpoint else "interrupted; nothing was kept (--checkpoint FILE would)")
     write_files(out, {**draw_study(result), json_file: study_json(result)})
     click.echo(method_table(result).to_string())
     if not quiet: click.echo(f"\nWrote {os.path.relpath(json_file)} and the figures in {out}/. Look next at {out}/study.png, then at nbs/09_study.ipynb.")

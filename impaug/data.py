@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['wisconsin_columns', 'wisconsin_sha256', 'imputers', 'scalers', 'InputError', 'load_wisconsin', 'choose',
-           'preprocessor', 'check_rows']
+           'preprocessor', 'plain_rows', 'check_rows', 'open_rows']
 
 # %% ../nbs/00_data.ipynb #4f709c70
 import hashlib
@@ -97,14 +97,25 @@ def _numeric_frame(X, name):
     if text: raise InputError(f"{name}: columns that hold text ({', '.join(text[:5])}); encode them as numbers or drop them")
     return frame
 
-# %% ../nbs/00_data.ipynb #15473cd1
+# %% ../nbs/00_data.ipynb #b49e55d9
+def plain_rows(X, min_rows=2, block=65536):
+    "Whether `X` is a float array of at least `min_rows` finite rows without constant columns; looks at a block of rows at a time."
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype not in (np.float32, np.float64) or len(X) < max(min_rows, 1) or not X.shape[1]: return False
+    low = np.min([X[i:i + block].min(axis=0) for i in range(0, len(X), block)], axis=0)
+    high = np.max([X[i:i + block].max(axis=0) for i in range(0, len(X), block)], axis=0)
+    return bool(np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()) # NaN and infinity carry through
+
+# %% ../nbs/00_data.ipynb #cd85ad2e
 def check_rows(
     X, # table to check: array or DataFrame, shape (n_rows, n_columns)
     min_rows=2, # fewest rows that make sense to the caller
     allow_missing=False, # NaN is fine (a preprocessor comes next)
     name="X", # what to call the argument in an error
 ):
-    """`X` as a float64 array of shape (n_rows, n_columns), or an `InputError` that names the fault and the remedy."""
+    """`X` as a float array of shape (n_rows, n_columns), or an `InputError` that names the fault and the remedy.
+
+    A float32 or float64 array without fault, memory-mapped or not, comes back as it is; anything else as a float64 copy."""
+    if plain_rows(X, min_rows): return X
     frame = _numeric_frame(X, name)
     if 0 in frame.shape: raise InputError(f"{name}: empty, shape {frame.shape}; pass at least {min_rows} rows and one column")
     values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -116,3 +127,15 @@ def check_rows(
     constant = [str(c) for c, s in zip(frame.columns, spread) if not s > 0]
     if constant: raise InputError(f"{name}: constant or empty columns ({', '.join(constant[:5])}) carry no information; drop them")
     return values
+
+# %% ../nbs/00_data.ipynb #714f6017
+def open_rows(
+    path, # a .npy file of a two-dimensional float array
+):
+    "The array in the file, memory-mapped and read-only. `InputError` where the file is missing or holds something else."
+    try: rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as e:
+        raise InputError(f"path: {path} is not a NumPy array file ({str(e).splitlines()[0]}); write one with numpy.save") from None
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype not in (np.float32, np.float64):
+        raise InputError(f"path: {path} does not hold a two-dimensional float array; save one with numpy.save, as float32 or float64")
+    return rows

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['ImportanceDataset', 'train_literal', 'Adam', 'StackedMLP', 'EntropyGradient', 'LayerPass', 'factors', 'product',
            'Pass', 'ImportanceVector', 'Chunk', 'chunk_rows', 'Trainer', 'ImportanceFit', 'one_thread',
-           'train_importance', 'run_epochs', 'as_rows']
+           'train_importance', 'enough_memory', 'run_epochs', 'as_rows', 'sensible_batch']
 
-# %% ../nbs/02_importance.ipynb #8cf37d52
+# %% ../nbs/02_importance.ipynb #e3270aa2
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -272,12 +273,12 @@ def one_thread():
     try: yield
     finally: torch.set_num_threads(before)
 
-# %% ../nbs/02_importance.ipynb #ceee4173
+# %% ../nbs/02_importance.ipynb #7d0e5c98
 def train_importance(
     X, # rows, (n, n_features), scaled, without missing values
     seeds=(0,), # one restart each
     epochs=100, # passes over the rows
-    batch_size=32, # rows a step
+    batch_size=32, # rows a step; None lets it grow with the rows, see `sensible_batch`
     lr=1e-3, # Adam's learning rate for the networks
     importance_lr=1e-3, # Adam's learning rate for the importance; 0 leaves it at one
     weight_decay=0., # Adam's weight decay for the networks
@@ -289,7 +290,7 @@ def train_importance(
     hidden=(96, 32), # units of the hidden layers
     n_clusters=2, # outputs of the network
     monitor=None, # called after each epoch with (importance, clusters), both (S, n) arrays
-    verbose=False, # show a progress bar over the epochs
+    verbose=False, # show a progress bar of rows
     dtype=torch.float32, # of the whole computation
     device="cpu", # where it runs
 ):
@@ -298,27 +299,50 @@ def train_importance(
     Raises `InputError` where `X` cannot be learned from, `batch_size` exceeds its rows or `device` is not there."""
     rows = as_rows(X, dtype, device)
     n, d = rows.shape
+    batch_size = batch_size or sensible_batch(n)
     if batch_size > n: raise InputError(f"batch_size: {batch_size} is more than the {n} rows; pass at most {n}")
     anchor = torch.as_tensor(np.zeros(d) if anchor is None else anchor, dtype=dtype, device=device)
     if anchor.shape != (d,): raise InputError(f"anchor: shape {tuple(anchor.shape)} for {d} columns; pass one value a column")
     log_prior = None if prior is None else check_prior(prior).log().to(rows)[:, None]
     net = StackedMLP([mlp(d, hidden, n_clusters, seed=s) for s in seeds], dtype, device, lr, weight_decay)
-    importance = ImportanceVector(rows.new_ones(len(seeds), n), importance_lr, lazy, importance_decay)
-    return run_epochs(Trainer(rows, anchor, net, importance, batch_size, seeds, lambda b: EntropyGradient(rows, b, beta, log_prior)), epochs, monitor, verbose)
+    with enough_memory(len(seeds)):
+        importance = ImportanceVector(rows.new_ones(len(seeds), n), importance_lr, lazy, importance_decay)
+        return run_epochs(Trainer(rows, anchor, net, importance, batch_size, seeds, lambda b: EntropyGradient(rows, b, beta, log_prior)), epochs, monitor, verbose)
 
-# %% ../nbs/02_importance.ipynb #ce9e1c12
+# %% ../nbs/02_importance.ipynb #f1cd8001
+@contextmanager
+def enough_memory(n_restarts):
+    "What runs out of memory inside ends in an `InputError`."
+    try: yield
+    except (MemoryError, RuntimeError) as e:
+        if isinstance(e, RuntimeError) and "memory" not in str(e): raise
+        raise InputError(f"seeds: too little memory for {n_restarts} restarts side by side; pass fewer at a time, or fewer rows") from None
+
 def run_epochs(trainer, epochs, monitor, verbose):
     "Train for `epochs`: an `ImportanceFit`."
     losses, monitored, importance = [], [], lambda: trainer.importance.values.cpu().numpy()
     with one_thread():
-        for _ in tqdm(range(epochs), desc="epochs", disable=not verbose):
-            losses.append(trainer.epoch())
-            if monitor: monitored.append(monitor(importance().copy(), trainer.partition()))
+        with tqdm(total=epochs*importance().size, desc="importance", unit="row", unit_scale=True, disable=not verbose) as bar:
+            for _ in range(epochs):
+                losses.append(trainer.epoch())
+                if monitor: monitored.append(monitor(importance().copy(), trainer.partition()))
+                bar.update(importance().size)
         curve, clusters = torch.stack(losses, 1).cpu().numpy(), trainer.partition()
     return ImportanceFit(importance(), clusters, curve, [trainer.net.network(s) for s in range(trainer.net.n)], monitored)
 
 def as_rows(X, dtype, device="cpu"):
-    "`X`, checked, as a tensor."
-    try: return torch.tensor(check_rows(X), dtype=dtype).to(device)
+    "`X`, checked, as a tensor; a float array of that type, memory-mapped ones included, is taken without a copy."
+    X = check_rows(X)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable") # it is only read
+            return torch.from_numpy(np.asarray(X)).to(device, dtype).contiguous()
     except (RuntimeError, AssertionError) as e:
         raise InputError(f"device: {device!r} cannot be used here ({str(e).splitlines()[0]}); pass 'cpu'") from None
+
+# %% ../nbs/02_importance.ipynb #13b88232
+def sensible_batch(
+    n, # rows
+):
+    "32 up to the report's 699 rows, then as the square root of the rows, in powers of two."
+    return min(n, 2**max(5, round(np.log2(32*(n/699)**.5))))

@@ -21,11 +21,11 @@ class Balanced:
     pseudo_labels: np.ndarray # (m,) int64
     synthetic: np.ndarray # (m,) bool: made by SMOTE
 
-# %% ../nbs/04_smote.ipynb #39e0a071
+# %% ../nbs/04_smote.ipynb #180d1ae9
 def oversample(
     X, # rows, (n, n_features), without missing values
     labels, # pseudo labels, (n,), two values
-    k_neighbors=5, # SMOTE's neighbours
+    k_neighbors=5, # SMOTE's neighbours; or an unfitted search as imbalanced-learn takes it, such as an approximate one
     seed=0, # of the synthetic rows
 ):
     "Lift the smaller pseudo class to the size of the larger: a `Balanced` table. `InputError` where SMOTE has too few rows."
@@ -33,8 +33,9 @@ def oversample(
     if len(labels) != len(X): raise InputError(f"labels: {len(labels)} for {len(X)} rows of X; pass one for each row")
     values, counts = np.unique(labels, return_counts=True)
     if len(values) != 2: raise InputError(f"labels: expected two classes, got {len(values)}; choose a threshold with rows on both sides")
-    if counts.min() <= k_neighbors:
-        raise InputError(f"k_neighbors: {k_neighbors} neighbours need more than the {counts.min()} rows of the smaller class; "
+    needed = k_neighbors if isinstance(k_neighbors, int) else k_neighbors.n_neighbors - 1
+    if counts.min() <= needed:
+        raise InputError(f"k_neighbors: {needed} neighbours need more than the {counts.min()} rows of the smaller class; "
                          f"pass at most {counts.min() - 1}, or another threshold")
     grown, grown_labels = SMOTE(k_neighbors=k_neighbors, random_state=seed).fit_resample(X, labels)
     return Balanced(grown, grown_labels, np.arange(len(grown)) >= len(X))

@@ -6,23 +6,27 @@
 __all__ = ['peers', 'scalings', 'classifiers', 'pairs', 'sets_seen', 'sets_unseen', 'trainings', 'decisions', 'balances',
            'measures', 'smaller_is_minority', 'judged', 'study_rows', 'peer_run', 'preset_run', 'folds',
            'supervised_run', 'binary_set', 'set_run', 'ablation_run', 'classifier_answers', 'network_answers',
-           'fold_answers', 'balancing_run', 'corrected_t', 'study_tasks', 'run_task', 'run_study', 'study_json',
-           'method_table', 'sets_table', 'ablation_table', 'balancing_table', 'draw_study']
+           'fold_answers', 'balancing_run', 'corrected_t', 'study_tasks', 'run_task', 'read_checkpoint',
+           'checkpoint_writer', 'run_tasks', 'run_study', 'study_json', 'method_table', 'sets_table', 'ablation_table',
+           'balancing_table', 'draw_study']
 
-# %% ../nbs/09_study.ipynb #b7806ad8
+# %% ../nbs/09_study.ipynb #fb3ef63b
 import json
 import time
 import warnings
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from itertools import combinations
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 import torch
+from joblib import Parallel, delayed
 from scipy import stats
 from sklearn.cluster import AgglomerativeClustering, KMeans, SpectralClustering
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
@@ -39,6 +43,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from . import __version__
 from .consensus import agree, consensus_importance, doubts, find_anchor, majority_mode, train_restarts
 from .data import InputError, choose, load_wisconsin, preprocessor
 from .evaluate import scores
@@ -180,7 +185,7 @@ decisions = {"threshold by k-means": dict(threshold="kmeans"), "threshold (max +
              "chosen by the loss": dict(choose_by="loss"), "chosen by the neighbour loss": dict(choose_by="neighbour"),
              "8 restarts, keep 2": dict(restarts=8, keep=2), "one restart": dict(restarts=1, keep=1)}
 
-# %% ../nbs/09_study.ipynb #16e49cd0
+# %% ../nbs/09_study.ipynb #d64d6481
 def _decide(fit, X, graph, anchor, restarts=32, **kwargs):
     "`agree` on the first `restarts` of a training, and the share of kept restarts whose importance is larger on the pseudo minority."
     part = replace(fit, importance=fit.importance[:restarts], loss_curve=fit.loss_curve[:restarts], networks=fit.networks[:restarts])
@@ -188,6 +193,7 @@ def _decide(fit, X, graph, anchor, restarts=32, **kwargs):
     sides = [part.importance[found.kept][:, found.pseudo_labels == side].mean(axis=1) for side in (0, 1)]
     return found, float(np.mean(sides[1] > sides[0]))
 
+# %% ../nbs/09_study.ipynb #47e96e3f
 def ablation_run(
     training, # a key of `trainings`
     name, # "wisconsin", or as for `binary_set`
@@ -329,24 +335,71 @@ def _seed_set_run(start, seed):
     "Importance labels of `recommended` for one seed of another set of seeds."
     return [dict(start=start, seed=seed, nmi=one["nmi"], f1=one["f1"]) for one in preset_run("recommended", [seed]) if one["method"].endswith("importance")]
 
-# %% ../nbs/09_study.ipynb #fccaec14
+# %% ../nbs/09_study.ipynb #9c27fceb
 def run_task(function, kwargs):
     "The records of one task. Small matrices, so one thread; models that stop at their last epoch do so by design."
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning); warnings.filterwarnings("ignore", message="Graph is not fully connected")
         return function(**kwargs)
 
+def _answer(key, function, kwargs): return key, run_task(function, kwargs)
+
+# %% ../nbs/09_study.ipynb #95bb1a1f
+def read_checkpoint(
+    path, # the file; none yet is fine
+    about, # what the study is: must be what the file says
+):
+    "Records of the tasks that the file holds, {key: records}, and the number of bytes that are whole."
+    whole = Path(path).read_bytes() if Path(path).exists() else b""
+    whole = whole[:whole.rfind(b"\n") + 1]
+    try: head, *lines = [json.loads(line) for line in whole.splitlines()] or [about]
+    except ValueError: raise InputError(f"checkpoint: {path} is damaged or not a checkpoint; pass another file name") from None
+    if head != about: raise InputError(f"checkpoint: {path} belongs to another run ({head}); pass another file name, or the options of that run")
+    try: return {line["key"]: line["records"] for line in lines}, len(whole)
+    except (TypeError, KeyError): raise InputError(f"checkpoint: {path} is damaged; pass another file name") from None
+
+# %% ../nbs/09_study.ipynb #113a687b
+@contextmanager
+def checkpoint_writer(path, about):
+    "The finished tasks of a checkpoint, and a function that adds one. `InputError` where the file cannot be read or written."
+    done, whole = read_checkpoint(path, about)
+    try:
+        with open(path, "ab") as file:
+            file.truncate(whole)
+            def add(line): file.write(json.dumps(line).encode() + b"\n"); file.flush()
+            if not whole: add(about)
+            yield done, lambda key, records: add(dict(key=key, records=records))
+    except OSError as e: raise InputError(f"checkpoint: cannot write {path} ({e.strerror}); free some space or pass another file; what it holds is kept") from None
+
+# %% ../nbs/09_study.ipynb #2b69228b
+def run_tasks(
+    tasks, # as `study_tasks` gives
+    n_jobs=1, # joblib's: processes, or workers of the configured backend
+    checkpoint=None, # file that remembers finished tasks
+    about=None, # what identifies the run in the checkpoint
+    verbose=False, # show a progress bar of tasks
+):
+    "Records of all tasks, {key: records} in the order of the tasks, whoever computed them and when."
+    with checkpoint_writer(checkpoint, about) if checkpoint else nullcontext(({}, lambda key, records: None)) as (done, keep):
+        todo = [task for task in tasks if task[0] not in done]
+        answers = Parallel(n_jobs, return_as="generator_unordered")(delayed(_answer)(*task) for task in todo)
+        for key, records in tqdm(answers, desc="study", total=len(tasks), initial=len(done), unit="task", disable=not verbose):
+            done[key] = records; keep(key, records)
+    return {key: done[key] for key, _, _ in tasks}
+
+# %% ../nbs/09_study.ipynb #f341e99b
 def run_study(
     seeds=50, # how many runs of each method; the supervised ones take at most 10, folds and ablations 5, other tables 3
     seed=0, # the first
     verbose=True, # show a progress bar
+    n_jobs=1, # as in `run_tasks`
+    checkpoint=None, # as in `run_tasks`
 ):
     "The whole study, JSON-ready: `seeds`, `seed`, `notes`, and a list of records for each of methods, seed_sets, sets, ablation, balancing."
-    tasks = study_tasks(seeds, seed)
-    result = dict(seeds=seeds, seed=seed, notes=[] if find_spec("gemclus") else ["GemClus is not installed and was left out; pip install gemclus"],
+    about = dict(seeds=seeds, seed=seed, version=__version__, gemclus=bool(find_spec("gemclus")))
+    result = dict(seeds=seeds, seed=seed, notes=[] if about["gemclus"] else ["GemClus is not installed and was left out; pip install gemclus"],
                   methods=[], seed_sets=[], sets=[], ablation=[], balancing=[])
-    for key, function, kwargs in tqdm(tasks, desc="study", unit="task", disable=not verbose):
-        result[key.split("/")[0]] += run_task(function, kwargs)
+    for key, records in run_tasks(study_tasks(seeds, seed), n_jobs, checkpoint, about, verbose).items(): result[key.split("/")[0]] += records
     return result
 
 # %% ../nbs/09_study.ipynb #56156888
@@ -362,18 +415,22 @@ def study_json(
         return "[\n" + ",\n".join(json.dumps(_rounded(one)) for one in value) + "\n]" if isinstance(value, list) else json.dumps(value)
     return "{\n" + ",\n".join(f"{json.dumps(key)}: {text(value)}" for key, value in result.items()) + "\n}\n"
 
-# %% ../nbs/09_study.ipynb #608079f7
-def _over_runs(group):
-    q1, median, q3 = np.quantile(group.nmi, [.25, .5, .75])
-    return pd.Series(dict(median=median, q1=q1, q3=q3, worst=group.nmi.min(), f1=group.f1.median(),
-                          balanced_accuracy=group.balanced_accuracy.median(), seconds=group.seconds.median(), runs=len(group)))
+# %% ../nbs/09_study.ipynb #2903f65f
+_compared = ["nmi", "f1", "balanced_accuracy", "seconds"]
+
+def _over_runs(group, measure):
+    q1, median, q3 = np.quantile(group[measure], [.25, .5, .75])
+    worst = group[measure].max() if measure == "seconds" else group[measure].min()
+    return pd.Series(dict(median=median, q1=q1, q3=q3, worst=worst) | {other: group[other].median() for other in _compared if other != measure} | dict(runs=len(group)))
 
 def method_table(
     result, # as `run_study` gives
+    measure="nmi", # "nmi", "f1", "balanced_accuracy" or "seconds"
 ):
-    "NMI over runs (median, quartiles, worst), median F, balanced accuracy and seconds, best first; `labels` says what labels were used for."
+    "A measure over runs (median, quartiles, worst) and the medians of the others, best first; `labels` says what labels were used for."
     runs = pd.DataFrame(result["methods"])
-    table = runs.groupby(["method", "scaling", "kind", "labels_used"])[["nmi", "f1", "balanced_accuracy", "seconds"]].apply(_over_runs).reset_index().sort_values("median", ascending=False)
+    table = runs.groupby(["method", "scaling", "kind", "labels_used"])[_compared].apply(_over_runs, measure=measure).reset_index()
+    table = table.sort_values("median", ascending=measure == "seconds")
     default = (table.scaling == "standard") | ~table.method.isin(list(peers))
     best = ~table.method.duplicated()
     used = np.where(table.kind == "supervised", "training", np.where(table.labels_used, "share", np.where(default, "", "scaling")))
@@ -453,7 +510,7 @@ def balancing_table(
     table = pd.DataFrame(rows).T.rename_axis(["family", "model", "balance"])
     return table.iloc[table.groupby(["family", "model"], sort=False).ngroup().argsort(kind="stable")]
 
-# %% ../nbs/09_study.ipynb #ca48fa03
+# %% ../nbs/09_study.ipynb #5e27e2c3
 def _draw_balancing(table, ax, middle, low, high):
     "Columns of the table as dots and intervals; a line for each model, a colour for each balance."
     line, styles = table.groupby(["family", "model"], sort=False).ngroup(), zip(sns.color_palette("colorblind"), "osD", (-.22, 0, .22))
@@ -462,6 +519,7 @@ def _draw_balancing(table, ax, middle, low, high):
     names = table.index.droplevel("balance").unique()
     ax.set_yticks(range(len(names)), [f"{model}\n({family})" for family, model in names], fontsize=7); ax.grid(axis="x", lw=.3)
 
+# %% ../nbs/09_study.ipynb #a1e717ed
 def _figure_balancing(result):
     table = balancing_table(result)
     table = table.assign(less=table.difference - table.half, more=table.difference + table.half)
@@ -472,6 +530,7 @@ def _figure_balancing(result):
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return figure
 
+# %% ../nbs/09_study.ipynb #985eebd8
 def draw_study(
     result, # as `run_study` gives
 ):

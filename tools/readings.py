@@ -1,6 +1,6 @@
 """Try readings of what the report leaves open and measure how far each stays from its confusion matrix.
 
-Writes results/readings.json, which nbs/07_experiment.ipynb shows. Labels score the readings; nothing is trained on them.
+Writes results/readings.json, which nbs/08_experiment.ipynb shows. Labels score the readings; nothing is trained on them.
 """
 import json
 from dataclasses import asdict, replace
@@ -77,4 +77,4 @@ if __name__ == "__main__":
     head = dict(seeds=[seeds.start, seeds.stop], statistics=["min", "25 %", "median", "75 %", "max"])
     lines = ",\n  ".join(json.dumps(one) for one in tried)
     path.write_text(f'{{"about": {json.dumps(head)},\n "readings": [\n  {lines}\n ]}}\n')
-    print(f"wrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}; nbs/07_experiment.ipynb shows it")
+    print(f"wrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}; nbs/08_experiment.ipynb shows it")

@@ -118,7 +118,7 @@ def doubts(diagnosis):
     "Reasons not to trust a `Consensus`, as sentences; an empty list where there is none."
     return [_doubts[key].format(diagnosis[key]) for key, (least, most) in trusted.items() if not least <= diagnosis[key] <= most]
 
-# %% ../nbs/07_consensus.ipynb #281d328f
+# %% ../nbs/07_consensus.ipynb #e62cf034
 @dataclass
 class Consensus:
     "What `consensus_importance` found for n rows."
@@ -129,6 +129,7 @@ class Consensus:
     networks: list # those kept, best first
     turned: list # for each, whether its output 0 is the pseudo minority
     kept: np.ndarray # their numbers among the restarts
+    loss_curve: np.ndarray # (keep, epochs): of those kept, nats
     monitored: list # as in `ImportanceFit`
     anchor: np.ndarray # (n_features,)
     diagnosis: dict # stability, network, separation, normalized_cut
@@ -170,7 +171,7 @@ criteria = {"cut": lambda fit, labels, p, graph: [normalized_cut(graph, one) for
             "neighbour": lambda fit, labels, p, graph: [neighbour_loss(one, graph) for one in p],
             "loss": lambda fit, labels, p, graph: fit.loss_curve[:, -1]}
 
-# %% ../nbs/07_consensus.ipynb #0ff15cae
+# %% ../nbs/07_consensus.ipynb #b20c36de
 def agree(
     fit, # an `ImportanceFit` of several restarts
     X, # the rows it was trained on
@@ -194,7 +195,7 @@ def agree(
     vote = np.mean([p[s][:, 0 if t else 1] for s, t in zip(kept, turned)], axis=0) > .5
     diagnosis = dict(stability=_pairwise_nmi(each[kept]), network=float(normalized_mutual_info_score(labels, vote)),
                      separation=separation(importance), normalized_cut=float(normalized_cut(graph, labels[seen])))
-    return Consensus(importance, cut, labels, vote.astype(np.int64), [fit.networks[s] for s in kept], turned, kept, fit.monitored, anchor, diagnosis)
+    return Consensus(importance, cut, labels, vote.astype(np.int64), [fit.networks[s] for s in kept], turned, kept, fit.loss_curve[kept], fit.monitored, anchor, diagnosis)
 
 # %% ../nbs/07_consensus.ipynb #14cbefd5
 def train_in_groups(

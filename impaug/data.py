@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['wisconsin_columns', 'wisconsin_sha256', 'imputers', 'scalers', 'InputError', 'load_wisconsin', 'choose',
-           'preprocessor', 'plain_rows', 'check_rows', 'open_rows']
+           'preprocessor', 'refuse_text', 'plain_rows', 'check_rows', 'open_rows']
 
 # %% ../nbs/00_data.ipynb #4f709c70
 import hashlib
@@ -85,7 +85,16 @@ def preprocessor(
     "An unfitted scikit-learn `Pipeline` that fills missing values, then scales each column."
     return make_pipeline(SimpleImputer(**choose(imputers, missing, "missing")), choose(scalers, scaling, "scaling")())
 
-# %% ../nbs/00_data.ipynb #8a894edd
+# %% ../nbs/00_data.ipynb #5ce3374f
+def refuse_text(
+    frame, # DataFrame
+    name="X", # what to call it in the error
+):
+    "Raise an `InputError` that names the columns of a DataFrame that hold no numbers, if there are any."
+    text = [str(c) for c, dtype in frame.dtypes.items() if not is_numeric_dtype(dtype)]
+    if text: raise InputError(f"{name}: columns that hold text ({', '.join(text[:5])}); encode them as numbers or drop them")
+
+# %% ../nbs/00_data.ipynb #7fd34d50
 def _numeric_frame(X, name):
     "`X` as a two-dimensional DataFrame of numbers."
     try: frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
@@ -93,8 +102,7 @@ def _numeric_frame(X, name):
         raise InputError(f"{name}: expected a table of rows and columns; reshape it to (n_rows, n_columns)") from None
     if not isinstance(X, pd.DataFrame) and np.ndim(X) != 2:
         raise InputError(f"{name}: expected two dimensions, got {np.ndim(X)}; reshape it to (n_rows, n_columns)")
-    text = [str(c) for c, dtype in frame.dtypes.items() if not is_numeric_dtype(dtype)]
-    if text: raise InputError(f"{name}: columns that hold text ({', '.join(text[:5])}); encode them as numbers or drop them")
+    refuse_text(frame, name)
     return frame
 
 # %% ../nbs/00_data.ipynb #b49e55d9

@@ -210,7 +210,7 @@ class ImportanceSampler(BaseSampler):
         tags.target_tags.required, tags.input_tags.sparse, tags.sampler_tags.sample_indices = False, False, True
         return tags
 
-# %% ../nbs/11_sampler.ipynb #3388ead1
+# %% ../nbs/11_sampler.ipynb #17cfa2bc
 def _validated(sampler, X, y):
     "X as floats, y as one label a row or None, and y's classes where it came as one column a class."
     if y is None: return _numbers(sampler, X), None, None
@@ -222,7 +222,6 @@ def _validated(sampler, X, y):
 def _worker(sampler):
     "The oversampler, with the sampler's strategy and seed where it has none of its own."
     few = np.bincount(sampler.pseudo_labels_, minlength=2).min()
-    if few == 0: raise InputError(f"threshold: {sampler.threshold!r} leaves one class empty; pass 'cut', 'kmeans' or another fraction")
     if few == 1 and sampler.oversampler is None:
         raise InputError("threshold: a single row is the pseudo minority, and SMOTE needs two; pass another threshold or oversampler=RandomOverSampler()")
     worker = SMOTE(k_neighbors=min(5, few - 1)) if sampler.oversampler is None else clone(sampler.oversampler)

@@ -213,10 +213,10 @@ def check_folder(out):
         with tempfile.TemporaryFile(dir=there): return out
     except OSError as e: raise InputError(f"out: cannot write to {there} ({e.strerror}); pass a folder that you may write to") from None
 
-# %% ../nbs/08_experiment.ipynb #01f8f6e1
+# %% ../nbs/08_experiment.ipynb #7441370e
 def write_files(
     out, # folder
-    contents, # {path relative to `out`, or absolute: text or matplotlib figure}
+    contents, # {path relative to `out`, or absolute: text, bytes or matplotlib figure}
 ):
     "Write all files or none: each is made under a temporary name, then all are moved into place. `InputError` if the disk refuses."
     made = {}
@@ -224,10 +224,11 @@ def write_files(
         for name, content in contents.items():
             path = Path(out)/name
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("wb", dir=path.parent, suffix=path.suffix, delete=False) as f:
+            with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.stem[:100]}-", suffix=path.suffix, delete=False) as f:
                 made[f.name] = path
-                if isinstance(content, str): f.write(content.encode())
+                if isinstance(content, (str, bytes)): f.write(content if isinstance(content, bytes) else content.encode())
                 else: content.savefig(f, dpi=110, format="png", metadata={"Software": None})
+                f.flush(); os.fsync(f.fileno()) # on the disk before it gets its name
         for temporary, path in made.items(): os.chmod(temporary, 0o644); os.replace(temporary, path)
     except OSError as e: raise InputError(f"out: cannot write {path} ({e.strerror}); free some space or pass another folder") from None
     finally:

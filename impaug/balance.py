@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['separators', 'parquet_suffixes', 'missing_cells', 'added_columns', 'fewest_rows', 'balance_rules', 'figure_formats',
            'separator', 'plain', 'read_table', 'need_pyarrow', 'numbers', 'column_kinds', 'kinds_text', 'check_table',
-           'notices', 'check_threshold', 'LearnedRows', 'learn_rows', 'BalancedTable', 'balance_table', 'smote_for',
-           'table_bytes', 'draw_balance', 'figure_bytes', 'report_page', 'check_outputs']
+           'notices', 'check_threshold', 'LearnedRows', 'learn_rows', 'BalancedTable', 'balance_table', 'doubts_of',
+           'smote_for', 'table_bytes', 'draw_balance', 'figure_bytes', 'report_page', 'check_outputs']
 
 # %% ../nbs/12_balance.ipynb #67ebdf00
 import base64
@@ -165,7 +165,7 @@ def kinds_text(
     more = [f"... and {len(kinds) - most} more columns"]*(len(kinds) > most)
     return "\n".join(["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines] + more)
 
-# %% ../nbs/12_balance.ipynb #ff165c8a
+# %% ../nbs/12_balance.ipynb #8c067371
 added_columns = ("pseudo_label", "importance", "synthetic")
 fewest_rows = 20
 
@@ -181,7 +181,7 @@ def check_table(
         first = kinds.column[kinds.taken_for == "text"].iloc[0]
         row = numbers(table[first])[1].argmax()
         raise InputError(f"table: columns that hold text: {named(kinds.taken_for == 'text')} ({plain(table[first].iloc[row], 20)!r} in row {row + 1} of {plain(first)!r}); "
-                         "encode them as numbers, drop them, or set them aside with id (--id)")
+                         "encode them as numbers (with a decimal point), drop them, or set them aside with id (--id)")
     if not (kinds.taken_for == "feature").any(): raise InputError("table: no column of numbers is left to learn from; pass one that varies, and do not set all aside")
     infinite = (kinds.taken_for == "feature") & np.isinf(kinds[["lowest", "highest"]]).any(axis=1)
     if infinite.any(): raise InputError(f"table: infinite values in {named(infinite)}; leave those cells empty, or write a finite bound")
@@ -242,7 +242,7 @@ def learn_rows(
     cut = cut_threshold(w[seen], neighbours(X)) if rule == "cut" else find_threshold(w, rule)
     return LearnedRows(w, cut, pseudo_labels(w, cut), fit.loss_curve, {})
 
-# %% ../nbs/12_balance.ipynb #9739417e
+# %% ../nbs/12_balance.ipynb #9c9dde89
 @dataclass
 class BalancedTable:
     "A table with synthetic rows below its n own, and what they were made by."
@@ -252,6 +252,7 @@ class BalancedTable:
     parents: np.ndarray # of each synthetic row, the two rows it lies between, (m - n, 2)
     learned: LearnedRows # of the original rows
     doubts: list # reasons not to trust the pseudo labels, sentences
+    notices: list # what `notices` says of the columns
     score: float # NMI of the pseudo labels with the target column; NaN without one
 
     @property
@@ -262,7 +263,7 @@ class BalancedTable:
         "Rows, pseudo minority and synthetic rows as plain numbers."
         return dict(original=len(self.learned.pseudo_labels), pseudo_minority=int(self.learned.pseudo_labels.sum()), synthetic=int(self.synthetic.sum()), rows=len(self.frame))
 
-# %% ../nbs/12_balance.ipynb #36cb8127
+# %% ../nbs/12_balance.ipynb #b807040b
 def balance_table(
     table, # as `read_table` gives
     target=None, # column of true labels: set aside, only to score
@@ -285,7 +286,13 @@ def balance_table(
     made = pd.DataFrame(steps[-1].inverse_transform(balanced.X)[balanced.synthetic], columns=features)
     frame = pd.DataFrame({name: _extended(table[name], kind, made) for name, kind in zip(kinds.column, kinds.taken_for)}, dtype=object)
     frame = frame.assign(pseudo_label=balanced.pseudo_labels, importance=np.pad(learned.importance.astype(np.float64), (0, len(made)), constant_values=np.nan), synthetic=balanced.synthetic.astype(int))
-    return BalancedTable(frame, kinds, balanced.X, parents, learned, doubts(learned.diagnosis) if learned.diagnosis else [], _score(table, target, learned))
+    return BalancedTable(frame, kinds, balanced.X, parents, learned, doubts_of(learned), notices(table, kinds), _score(table, target, learned))
+
+# %% ../nbs/12_balance.ipynb #af2db771
+def doubts_of(learned):
+    "Reasons not to rely on what was learned: sentences."
+    said, above = doubts(learned.diagnosis) if learned.diagnosis else ["preset report trains one network and cannot check itself; preset recommended can"], learned.pseudo_labels.mean()
+    return said + [f"{above:.0%} of the rows lie above the threshold, so that those below it are the smaller side and were multiplied"]*bool(above > .5)
 
 # %% ../nbs/12_balance.ipynb #6a43c14a
 def smote_for(
@@ -363,7 +370,7 @@ def figure_bytes(figure, suffix):
     figure.savefig(content, format=suffix[1:], dpi=150, metadata=choose(figure_formats, suffix, "plot"))
     return content.getvalue()
 
-# %% ../nbs/12_balance.ipynb #180f04fd
+# %% ../nbs/12_balance.ipynb #ac3d26b0
 _style = """body{font:16px/1.5 system-ui,sans-serif;max-width:54rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2rem}img{max-width:100%;height:auto}
 table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto;font-size:.9rem}th,td{padding:.3rem .8rem;border-bottom:1px solid #ddd;text-align:left}
@@ -380,18 +387,21 @@ def _html_table(frame):
     body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in frame.itertuples(index=False))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
-# %% ../nbs/12_balance.ipynb #bfa3367d
+def _html_list(sentences): return "<ul>" + "".join(f"<li>{html.escape(one)}</li>" for one in sentences) + "</ul>" if sentences else ""
+
+# %% ../nbs/12_balance.ipynb #d8259e77
 _meanings = dict(stability="how far the restarts agree with each other (NMI)", separation="share of the variance of importance that a split explains",
                  normalized_cut="share of neighbours that the division severs, summed over both sides")
 
 def _verdict(balanced):
     "What the diagnosis says, as HTML."
-    if not balanced.learned.diagnosis: return "<p class=doubt>This preset trains one network and cannot check itself. The preset <code>recommended</code> can.</p>"
-    rows = pd.DataFrame([{"measure": meaning, "value": round(balanced.learned.diagnosis[key], 3), "trusted": f"{trusted[key][0]:g} to {trusted[key][1]:g}"} for key, meaning in _meanings.items()])
-    if not balanced.doubts: return "<p class=fine>None of the three measures gives a reason to doubt the pseudo labels. This is a rule of thumb, not a guarantee.</p>" + _html_table(rows)
-    return "<div class=doubt><p>The pseudo labels are in doubt:</p><ul>" + "".join(f"<li>{html.escape(doubt)}</li>" for doubt in balanced.doubts) + "</ul></div>" + _html_table(rows)
+    found = balanced.learned.diagnosis
+    rows = [{"measure": meaning, "value": round(found[key], 3), "trusted": f"{trusted[key][0]:g} to {trusted[key][1]:g}"} for key, meaning in _meanings.items() if found]
+    said = f"<div class=doubt><p>The pseudo labels are in doubt:</p>{_html_list(balanced.doubts)}</div>" if balanced.doubts else \
+        "<p class=fine>None of the three measures gives a reason to doubt the pseudo labels. This is a rule of thumb, not a guarantee.</p>"
+    return said + (_html_table(pd.DataFrame(rows)) if rows else "")
 
-# %% ../nbs/12_balance.ipynb #b2fb13bb
+# %% ../nbs/12_balance.ipynb #a02185bc
 _reading = """<ul><li>Rows above the dashed threshold are pseudo minority (<code>pseudo_label</code> 1). The threshold should stand in a gap: without one, the two groups blend.</li>
 <li>The training curve should have levelled off at its end.</li>
 <li>Synthetic rows should fill the smaller group, not the space between the groups.</li>
@@ -414,7 +424,7 @@ def report_page(
 <h1>{name}, balanced</h1><p>{counts['original']} rows, of which {counts['pseudo_minority']} ({counts['pseudo_minority']/counts['original']:.1%}) are pseudo minority; {counts['synthetic']} synthetic rows make {counts['rows']}.</p>{score}
 <h2>Can it be trusted?</h2>{_verdict(balanced)}<h2>Figure</h2>
 <img alt="Four panels: histogram of importance with the threshold, loss by epoch, rows on two principal components by pseudo label, and the same with synthetic rows." src="data:image/png;base64,{picture}">
-<h2>How to read it</h2>{_reading}<h2>What the columns were taken for</h2>{_html_table(balanced.kinds)}
+<h2>How to read it</h2>{_reading}<h2>What the columns were taken for</h2>{_html_table(balanced.kinds)}{_html_list(balanced.notices)}
 <h2>How it was made</h2><p>impaug {html.escape(__version__)}</p>{_html_table(pd.DataFrame({'option': list(options), 'value': [str(v) for v in options.values()]}))}
 </body></html>
 """

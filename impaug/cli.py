@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['app', 'report', 'warnings_of', 'json_target', 'study', 'threshold_rule', 'balance', 'uninterrupted',
-           'to_standard_output', 'doubts_of', 'closing_lines', 'main']
+           'to_standard_output', 'closing_lines', 'main']
 
 # %% ../nbs/14_cli.ipynb #6f130a59
 import json
@@ -85,7 +85,7 @@ def study(seeds, seed, out, json_file, jobs, checkpoint, quiet):
     click.echo(method_table(result).to_string())
     if not quiet: click.echo(f"\nWrote {os.path.relpath(json_file)} and the figures in {out}/. Look next at {out}/study.png, then at nbs/09_study.ipynb.")
 
-# %% ../nbs/14_cli.ipynb #e9e304bc
+# %% ../nbs/14_cli.ipynb #a5d0e8dc
 def threshold_rule(context, option, text):
     "A threshold from the command line: a rule's name, or a fraction."
     try: return None if text is None else check_threshold(float(text))
@@ -116,7 +116,7 @@ def balance(source, out, target, ids, preset, threshold, restarts, seed, sep, pl
     if not quiet: click.echo(kinds_text(kinds) + "\n", err=True)
     for line in notices(table, kinds): click.echo(f"warning: {line}", err=True)
     balanced = uninterrupted(balance_table, table, target, ids, preset, threshold, seed, restarts, verbose=not quiet)
-    for line in doubts_of(balanced): click.echo(f"warning: {line}", err=True)
+    for line in balanced.doubts: click.echo(f"warning: the pseudo labels are in doubt: {line}", err=True)
     name = "standard input" if source == "-" else Path(source).name
     contents = {"out": lambda: table_bytes(balanced, out, sep), "plot": lambda: figure_bytes(draw_balance(balanced), Path(plot).suffix),
                 "report": lambda: report_page(balanced, name, {key: value for key, value in click.get_current_context().params.items() if value not in (None, ())})}
@@ -139,15 +139,7 @@ def to_standard_output(data):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()) # or Python tries again on its way out
         raise InputError(f"out: standard output does not take the whole table ({e.strerror}); what was written is not complete") from None
 
-# %% ../nbs/14_cli.ipynb #fa0bf10e
-def doubts_of(balanced):
-    "What speaks against relying on a balanced table: lines."
-    above = balanced.learned.pseudo_labels.mean()
-    lines = [f"the pseudo labels are in doubt: {doubt}" for doubt in balanced.doubts]
-    if not balanced.learned.diagnosis: lines.append("preset report cannot check its own answer; preset recommended can")
-    if above > .5: lines.append(f"{above:.0%} of the rows lie above the threshold, so that the rows below it are the smaller side and were multiplied")
-    return lines
-
+# %% ../nbs/14_cli.ipynb #44d375d8
 def closing_lines(balanced, out, target, plot, page):
     "What was written, and where to look next."
     n = balanced.counts

@@ -92,7 +92,7 @@ def _records(text, sep, name):
     if not rows: raise InputError(f"path: {name} has column names and no rows; pass a table with rows")
     return names, rows
 
-# %% ../nbs/12_balance.ipynb #e4803661
+# %% ../nbs/12_balance.ipynb #07fd66c0
 def _checked_names(names, source):
     "`names` of the columns, or an `InputError` where they are no names or repeat."
     if _parsed(pd.Series(names, dtype=object)).notna().all():
@@ -109,7 +109,8 @@ def need_pyarrow(argument):
 def _read_parquet(path):
     "A Parquet file; an index that is not a plain row number becomes columns."
     need_pyarrow("path")
-    try: frame = pd.read_parquet(path, engine="pyarrow")
+    try:
+        with open(path, "rb") as file: frame = pd.read_parquet(file, engine="pyarrow")
     except OSError as e: raise InputError(f"path: cannot read {_named(path)} ({e.strerror or 'damaged'}); pass a Parquet file that you may read") from None
     except (ValueError, NotImplementedError) as e: raise InputError(f"path: {_named(path)} is no Parquet file ({plain(e, 80)}); pass one, or the table as CSV") from None
     if not isinstance(frame.index, pd.RangeIndex): frame = frame.reset_index()

@@ -40,5 +40,6 @@ setuptools.setup(
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     zip_safe=False,
-    entry_points={"console_scripts": cfg["console_scripts"].split()},
+    entry_points={"console_scripts": cfg["console_scripts"].split(),
+                  "nbdev": [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"]},  # names in backticks become links when the site is built
 )

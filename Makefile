@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 OUT    ?= report
 SEEDS  ?= 16
 
-.PHONY: help setup report test check readings bench study clean
+.PHONY: help setup report test check notebooks docs preview readings bench study clean
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -32,6 +32,15 @@ test: $(READY)  ## run every notebook's tests, one test a notebook
 check: $(READY)  ## fail if modules, notebooks or README are out of step
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/check.sh
 
+notebooks: $(READY)  ## run all notebooks again, in place; says which outputs changed (three minutes)
+	@$(BIN)/python tools/notebooks.py
+
+docs:  ## build the site into _docs (needs Quarto)
+	@tools/docs.sh docs
+
+preview:  ## serve the site and follow changes (needs Quarto)
+	@tools/docs.sh preview
+
 readings: $(READY)  ## search readings of the report again: results/readings.json (five minutes)
 	@$(BIN)/python tools/readings.py
 
@@ -42,4 +51,4 @@ study: $(READY)  ## compare with peers, 50 seeds: results/study.json (ten minute
 	@$(BIN)/impaug study --seeds 50 --json results/study.json
 
 clean:  ## remove .venv and build output
-	rm -rf $(VENV) build *.egg-info _docs
+	rm -rf $(VENV) build *.egg-info _docs _proc

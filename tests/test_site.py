@@ -1,10 +1,14 @@
 "The site's sources are in order (tools/check_site.py), and each check notices the faults it is for, planted in a small site."
+import ast
 import json
+import re
 from pathlib import Path
 
 import check_site
 import nbformat
 import pytest
+from nbdev import serve_drv
+from nbdev.processors import FilterDefaults
 from nbformat import v4
 
 root = Path(__file__).parent.parent
@@ -15,6 +19,19 @@ site = check_site.Site(root)
 def test_site(check):
     faults = list(check(site))
     if faults: pytest.fail("\n".join(faults), pytrace=False)
+
+
+@pytest.mark.parametrize("page", [page for page in site.pages if page.path.suffix == ".ipynb"], ids=lambda page: page.path.name)
+@pytest.mark.filterwarnings("ignore:Found cells containing imports")
+def test_nbdev_makes_the_page(page, tmp_path):
+    "nbdev's part of `make docs`: every page is made, and every function that it exports is documented there."
+    try: serve_drv.main((page.path, tmp_path/page.path.name, FilterDefaults))
+    except Exception as error: pytest.fail(f"{page.name}: nbdev makes no page of it: {error.__cause__!r} from “{str(error).splitlines()[1]}”", pytrace=False)
+    made = check_site.read_page(tmp_path/page.path.name)
+    text = "\n".join(text for cell in made.cells for text in cell.data("text/markdown"))
+    cells = [cell for cell in page.cells if check_site.exports(cell) and "hide" not in cell.directives]
+    functions = [name for cell in cells for name, node in check_site.top_names(cell.tree).items() if isinstance(node, ast.FunctionDef) and not name.startswith("_")]
+    if not page.path.stem.endswith("_cli"): assert [name for name in functions if f"\n### {name}\n" not in text] == []  # commands are no functions to nbdev
 
 
 # A site of two pages without a fault ------------------------------------------------------------------------------
@@ -28,7 +45,7 @@ summed = [
     v4.new_markdown_cell("# Sum\n\n> How much?\n\n## The sum\n\nTake 140 rows; @fig-sum shows them, $x = 0.7$ in @eq-sum.\n\n$$ x $$ {#eq-sum}"),
     v4.new_code_cell('#| label: fig-sum\n#| fig-cap: "A sum."\n#| fig-alt: "Two bars."\nplt.bar([140, 2]);', outputs=[image]),
     v4.new_code_cell("total = 1\nprint(total)", outputs=[v4.new_output("stream", name="stdout", text="1\n")]),
-    v4.new_code_cell("#| hide\nassert total < .82"),
+    v4.new_code_cell("#| export\nimport os\nhere = os.curdir"), v4.new_code_cell("#| hide\nassert total < .82"),
 ]
 config = 'project: {type: website, output-dir: _docs}\nwebsite: {sidebar: {contents: [index.ipynb, {section: "Parts", contents: [{text: Sum, href: 01_sum.ipynb}]}]}}\nbibliography: references.bib\n'
 files = {
@@ -94,6 +111,7 @@ planted = {
     "a figure typed in a caption": ("01_sum", "A sum.", "A sum of 17.", "types the number 17"),
     "a figure typed in a string": ("index", "is {1 + 1}.", "is 0.93.", "types the number 0.93"),
     "an allowance no page needs": ("index", "699 rows", "the rows", "“699 rows” is in the prose of no page"),
+    "an import among other code": ("01_sum", r'"total = 1\n"', r'"import json\n", "total = 1\n"', "imports and does more"),
     "execution count": ("01_sum", '"execution_count": null', '"execution_count": 3', "keeps its execution count"),
     "stored error": ("01_sum", '"output_type": "stream"', '"output_type": "error", "ename": "KeyError"', "a stored KeyError"),
     "stored warning": ("01_sum", '"name": "stdout"', '"name": "stderr"', "a stored warning or progress bar"),

@@ -262,6 +262,20 @@ def shows(cell):
         isinstance(last.value, ast.Name | ast.Attribute | ast.Subscript | ast.JoinedStr) or calls(last.value, {"Markdown", "HTML", "len"}))
 
 
+def check_imports(site):
+    "Shown cells that import do nothing else: to document a notebook that exports, nbdev runs its imports without the cells between them."
+    for page in site.pages:
+        code = [cell for cell in page.cells if cell.kind == "code" and cell.tree]
+        if not any(exports(cell) for cell in code): continue
+        for cell in code:
+            kinds = {type(node) for node in cell.tree.body}
+            if kinds & {ast.Import, ast.ImportFrom} and kinds - {ast.Import, ast.ImportFrom} and "hide" not in cell.directives and not exports(cell):
+                yield f"{cell.where}: imports and does more, and nbdev runs it alone while it builds the site; move the import to the hidden cell at the top"
+
+
+def exports(cell): return bool({"export", "exports"} & cell.directives)
+
+
 FOLDER = re.compile(r"(?<![\w./:~-])/(?:home|root|tmp|work|Users|private|var|opt|mnt|usr)\b(?:/[\w.-]+)*|\b[A-Za-z]:\\{1,2}\w[\w\\.-]*|file://\S+")
 
 
@@ -512,7 +526,7 @@ def check_reading_time(site):
         yield f"nbs: the main line takes {minutes(site):.1f} minutes to read, {MINUTES} are meant; shorten " + ", ".join(f"{page.path.name} ({words(page)} words)" for page in longest)
 
 
-CHECKS = [check_config, check_sidebar, check_heads, check_executed, check_machine, check_links, check_labels, check_citations, check_figures, check_names, check_numbers,
+CHECKS = [check_config, check_sidebar, check_heads, check_executed, check_imports, check_machine, check_links, check_labels, check_citations, check_figures, check_names, check_numbers,
           check_reading_time]
 
 

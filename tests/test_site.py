@@ -115,6 +115,7 @@ planted = {
     "execution count": ("01_sum", '"execution_count": null', '"execution_count": 3', "keeps its execution count"),
     "stored error": ("01_sum", '"output_type": "stream"', '"output_type": "error", "ename": "KeyError"', "a stored KeyError"),
     "stored warning": ("01_sum", '"name": "stdout"', '"name": "stderr"', "a stored warning or progress bar"),
+    "text edited since": ("index", 'Markdown(f\\"The sum', 'Markdown(f\\"Our sum', "its source says “Our sum is”"),
     "object address": ("01_sum", r'"1\n"', r'"<a at 0x7f0011223344>\n"', "shows an object at 0x7f"),
     "too long to read": ("01_sum", "Take 140", "word "*6000 + "Take 140", "the main line takes 27"),
 }

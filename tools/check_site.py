@@ -244,7 +244,18 @@ def check_executed(site):
             if cell.execution_count is not None or any(output.get("execution_count") for output in cell.outputs):
                 yield f"{cell.where}: keeps its execution count; run nbdev_clean"
             if not cell.outputs and shows(cell): yield f"{cell.where}: should have an output and has none; run make notebooks"
+            elif stale := first_stale(cell): yield f"{cell.where}: its source says “{stale}” and its output does not; run make notebooks"
             if cell.options is None: yield f"{cell.where}: its #| options are no YAML; put the value in double quotes"
+
+
+def first_stale(cell):
+    "The first fixed part of a text that the cell certainly puts out and that its stored output lacks: the source was edited since."
+    if not cell.outputs or not cell.tree or not shows(cell): return None
+    stored = "".join("".join(output.get("text", "")) for output in cell.outputs) + "".join(cell.data("text/"))
+    shown = [one.value for one in cell.tree.body if isinstance(one, ast.Expr)] + [one.value for loop in cell.tree.body if isinstance(loop, ast.For) for one in loop.body if isinstance(one, ast.Expr)]
+    texts = [arg for call in shown if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("print", "Markdown") and not call.keywords for arg in call.args]
+    parts = [part.value for text in texts for part in getattr(text, "values", [text]) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return next((" ".join(part.split())[:50] for part in parts if part.strip("\n") not in stored), None)
 
 
 def first_line(output): return " ".join("".join(output.get("text", "")).split())[:60]

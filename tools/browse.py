@@ -126,9 +126,9 @@ def event_faults(events, home, allowed):
             yield "error on the console: " + details.get("exception", {}).get("description", details["text"]).splitlines()[0]
         if method == "Runtime.consoleAPICalled" and params["type"] in ("error", "assert"):
             yield "error on the console: " + " ".join(str(arg.get("value", arg.get("description", ""))) for arg in params["args"]).splitlines()[0]
-        if method == "Log.entryAdded" and params["entry"]["level"] == "error" and params["entry"]["source"] != "network":
+        if method == "Log.entryAdded" and params["entry"]["level"] == "error" and params["entry"]["source"] != "network" and not any(host in params["entry"]["text"] for host in allowed):
             yield "error on the console: " + params["entry"]["text"].splitlines()[0]
-        if method == "Network.responseReceived" and params["response"]["url"].startswith(home) and params["response"]["status"] >= 400:
+        if method == "Network.responseReceived" and params["response"]["url"].startswith(home) and params["response"]["status"] >= 400 and not params["response"]["url"].endswith("/favicon.ico"):
             yield f"missing file: {params['response']['url'].removeprefix(home)} is answered by {params['response']['status']}"
         if method == "Network.loadingFailed" and asked.get(params["requestId"], home).startswith("file:"): yield f"missing file: {asked[params['requestId']]}"
     for url in dict.fromkeys(asked.values()):

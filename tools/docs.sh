@@ -14,7 +14,7 @@ if [ "${1:-docs}" = preview ]; then
     exit
 fi
 echo "[docs] notebooks to pages: docstrings, parameters, links to the API"
-python -W 'ignore:Found cells containing imports' -c 'from nbdev.serve import proc_nbs; proc_nbs(force=True, n_workers=0)'
+python tools/pages.py
 (cd _proc && quarto render --no-cache)
 [ -f _proc/_docs/index.html ] || { echo "make docs: Quarto wrote no _proc/_docs/index.html; see its messages above" >&2; exit 1; }
 rm -rf _docs

@@ -35,6 +35,13 @@ check: $(READY)  ## fail if modules, notebooks or README are out of step
 notebooks: $(READY)  ## run all notebooks again, in place; says which outputs changed (three minutes)
 	@$(BIN)/python tools/notebooks.py
 
+# Without Quarto, make itself must end with 1 and add no line of its own: question mode does that, an error in a recipe does not.
+ifneq (,$(filter docs preview,$(MAKECMDGOALS)))
+ifneq (0,$(shell tools/docs.sh check >&2; echo $$?))
+MAKEFLAGS += -q
+endif
+endif
+
 docs:  ## build the site into _docs (needs Quarto)
 	@tools/docs.sh docs
 

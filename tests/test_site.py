@@ -2,6 +2,8 @@
 import ast
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import check_site
@@ -158,3 +160,13 @@ def test_prose_leaves_out_code_formulas_links_and_headings():
 
 
 def prose_digits(text): return "".join(filter(str.isdigit, check_site.prose(text)))
+
+
+@pytest.mark.parametrize("target", ["docs", "preview"])
+def test_without_quarto_one_line_and_nothing_touched(target):
+    path = "/usr/bin:/bin"
+    if shutil.which("quarto", path=f"{root}/.venv/bin:{path}"): pytest.skip("Quarto is there")
+    before = {file: file.stat().st_mtime_ns for file in root.iterdir()}
+    run = subprocess.run(["make", target], cwd=root, env=dict(PATH=path), capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (1, "") and re.fullmatch(r".*pip install quarto-cli.*\n", run.stderr)
+    assert before == {file: file.stat().st_mtime_ns for file in root.iterdir()}

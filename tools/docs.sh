@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Build the site into _docs, or serve it while notebooks change: docs.sh [docs|preview]. Never installs Quarto, as nbdev's own commands would.
+# Build the site into _docs, or serve it while notebooks change: docs.sh [docs|preview|check]. Never installs Quarto, as nbdev's own commands would.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
 command -v quarto >/dev/null || {
-    echo "make ${1:-docs}: Quarto is not on the PATH; with a network 'pip install quarto-cli==1.7.34' gets it, or see https://quarto.org/docs/get-started/" >&2
+    echo "make docs, make preview: Quarto is not on the PATH; with a network 'pip install quarto-cli==1.7.34' gets it, or see https://quarto.org/docs/get-started/" >&2
     exit 1
 }
+[ "${1:-docs}" != check ] || exit 0
 make --no-print-directory setup
 if [ "${1:-docs}" = preview ]; then
     trap 'rm -f nbs/nbdev.yml' EXIT  # nbdev_preview writes it; _quarto.yml is the one configuration

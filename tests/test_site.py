@@ -84,6 +84,7 @@ planted = {
     "page not in the sidebar": ("_quarto.yml", "href: 01_sum.ipynb", "href: index.ipynb", "nbs/01_sum.ipynb: not in the sidebar"),
     "page twice in the sidebar": ("_quarto.yml", "href: 01_sum.ipynb", "href: index.ipynb", "names index.ipynb 2 times"),
     "no question": ("01_sum", "> How much?", "How much?", "does not open with"),
+    "introduction in the first cell": ("01_sum", "> How much?", r"> How much?\n\nSo much.", "nbdev leaves out what follows"),
     "machine folder in prose": ("01_sum", "Take 140", "In /home/anna/x take 140", "its source names the folder /home/anna/x"),
     "machine folder on Windows": ("01_sum", "Take 140", r"In C:\\Users\\anna take 140", "names the folder C:"),
     "link to no page": ("index", "01_sum.ipynb#", "03_sum.ipynb#", "leads to no page"),

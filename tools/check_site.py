@@ -228,6 +228,8 @@ def check_heads(site):
         head = page.cells[0].source.splitlines() if page.cells else []
         if page.path.suffix == ".ipynb" and not (len(head) > 2 and head[0].startswith("# ") and head[2].startswith("> ")):
             yield f"{page.name}: does not open with '# Title', an empty line and '> the question it answers'"
+        elif page.path.suffix == ".ipynb" and any(map(str.strip, head[3:])):
+            yield f"{page.name}: nbdev leaves out what follows the question in the first cell; move it to a cell of its own"
 
 
 def check_executed(site):

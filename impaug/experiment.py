@@ -97,7 +97,9 @@ class Learned:
     epochs: np.ndarray # its partition after each epoch, (epochs, n)
     doubts: list # reasons not to trust the pseudo labels, where the method can tell
 
-def partitions(importance, clusters): return clusters.astype(np.int8)
+def partitions(importance, clusters):
+    "A monitor that keeps the clusters after each epoch."
+    return clusters.astype(np.int8)
 
 # %% ../nbs/08_experiment.ipynb #07b2a457
 def learn(
@@ -186,7 +188,9 @@ def summary(
     return pd.DataFrame({"the report": [_shown(result["report"][key]) for key, _ in table_rows], **columns}, index=[label for _, label in table_rows])
 
 # %% ../nbs/08_experiment.ipynb #0bedd71d
-def middle_run(runs): return sorted(runs, key=lambda run: run.figures["nmi"])[len(runs)//2]
+def middle_run(runs):
+    "The run whose pseudo labels have the median NMI."
+    return sorted(runs, key=lambda run: run.figures["nmi"])[len(runs)//2]
 
 def draw(runs):
     "Figures of one preset's runs, {file name: matplotlib figure}. Rows are shown for the run with the median NMI of its pseudo labels."

@@ -143,7 +143,9 @@ def factors(a, b, out):
     "What `product` needs for out = a @ b: all of it transposed where `out` is a transposed block."
     return (a, b, out) if out.stride(2) == 1 else (b.mT, a.mT, out.mT)
 
-def product(a, b, out): torch.bmm(a, b, out=out)
+def product(a, b, out):
+    "Batched matrix product of what `factors` gives, into `out`."
+    torch.bmm(a, b, out=out)
 
 # %% ../nbs/02_importance.ipynb #e810f86a
 class Pass:

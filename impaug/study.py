@@ -122,7 +122,9 @@ def preset_run(
 classifiers = {"logistic regression": lambda seed: LogisticRegression(max_iter=1000), "RBF-SVM": lambda seed: SVC(),
                "MLP": lambda seed: MLPClassifier((96, 32), batch_size=32, max_iter=100, random_state=seed)}
 
-def folds(seed, y, ids): return list(StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(y, y, ids))
+def folds(seed, y, ids):
+    "Five stratified folds that keep rows of one identifier together: a list of (train, test) row numbers."
+    return list(StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(y, y, ids))
 
 def supervised_run(
     method, # a key of `classifiers`

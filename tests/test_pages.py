@@ -1,5 +1,5 @@
-"What tools/pages.py does to HTML outputs before Quarto sees them."
-from pages import as_raw_block
+"What tools/pages.py does to outputs before Quarto sees them."
+from pages import as_raw_block, unlinked
 
 
 def test_html_becomes_a_raw_block_and_nothing_else_changes():
@@ -7,3 +7,9 @@ def test_html_becomes_a_raw_block_and_nothing_else_changes():
     as_raw_block(table)
     as_raw_block(text)
     assert table == {"data": {"text/plain": "1", "text/markdown": "`````{=html}\n<b>1</b>\n`````\n"}} and text == {"text": "2"}
+
+
+def test_links_leave_code_and_stay_in_text():
+    link = "[`Preset`](https://a.example/x.html#preset)"
+    page = f"See {link}.\n\n```python\nrun(\n  p, # a {link}\n)\n```\n\nAnd {link}."
+    assert unlinked(page) == page.replace(f"# a {link}", "# a `Preset`")

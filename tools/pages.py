@@ -1,9 +1,11 @@
 """nbdev's part of the site: notebooks to _proc, with docstrings, parameters and links to the API. tools/docs.sh then renders them.
 
 HTML outputs become raw blocks of markdown, which look the same: at the sight of an HTML output Quarto has the page fetch
-require.js and jQuery from a CDN, for widgets that are not there.
+require.js and jQuery from a CDN, for widgets that are not there. Links that nbdev puts into code are taken out again: there
+they are no links.
 """
 import json
+import re
 import warnings
 
 from nbdev.serve import proc_nbs
@@ -17,10 +19,22 @@ def as_raw_block(output):
     if html := data.pop("text/html", None): data["text/markdown"] = f"{FENCE}{{=html}}\n{''.join(html)}\n{FENCE}\n"
 
 
+def unlinked(text):
+    "`text` without markdown links inside its fenced code."
+    return re.sub(r"^```.*?^```", lambda code: re.sub(r"\[(`[^`\n]+`)\]\([^)\s]+\)", r"\1", code[0]), text, flags=re.M | re.S)
+
+
+def mended(cell):
+    "Mend a cell's source and its stored markdown, in place."
+    if cell["cell_type"] == "markdown": cell["source"] = unlinked("".join(cell["source"]))
+    for output in cell.get("outputs", []):
+        as_raw_block(output)
+        if text := output.get("data", {}).get("text/markdown"): output["data"]["text/markdown"] = unlinked("".join(text))
+
+
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", "Found cells containing imports")
     for path in proc_nbs(force=True, n_workers=0).glob("*.ipynb"):
         book = json.loads(path.read_text(encoding="utf-8"))
-        for cell in book["cells"]:
-            for output in cell.get("outputs", []): as_raw_block(output)
+        for cell in book["cells"]: mended(cell)
         path.write_text(json.dumps(book), encoding="utf-8")

@@ -1,5 +1,5 @@
 "What tools/pages.py does to outputs before Quarto sees them."
-from pages import as_raw_block, unlinked
+from pages import as_raw_block, mended, unlinked
 
 
 def test_html_becomes_a_raw_block_and_nothing_else_changes():
@@ -13,3 +13,10 @@ def test_links_leave_code_and_stay_in_text():
     link = "[`Preset`](https://a.example/x.html#preset)"
     page = f"See {link}.\n\n```python\nrun(\n  p, # a {link}\n)\n```\n\nAnd {link}."
     assert unlinked(page) == page.replace(f"# a {link}", "# a `Preset`")
+
+
+def test_source_stays_a_list_of_lines():
+    "Quarto drops the line breaks of a source that is one string."
+    cell = {"cell_type": "markdown", "source": ["# One\n", "\n", "Two"]}
+    mended(cell)
+    assert cell["source"] == ["# One\n", "\n", "Two"]

@@ -26,7 +26,7 @@ def unlinked(text):
 
 def mended(cell):
     "Mend a cell's source and its stored markdown, in place."
-    if cell["cell_type"] == "markdown": cell["source"] = unlinked("".join(cell["source"]))
+    if cell["cell_type"] == "markdown": cell["source"] = unlinked("".join(cell["source"])).splitlines(keepends=True) # Quarto drops the line breaks of a plain string
     for output in cell.get("outputs", []):
         as_raw_block(output)
         if text := output.get("data", {}).get("text/markdown"): output["data"]["text/markdown"] = unlinked("".join(text))

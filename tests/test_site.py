@@ -40,11 +40,11 @@ def test_nbdev_makes_the_page(page, tmp_path):
 
 image = v4.new_output("display_data", {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"})
 front = [
-    v4.new_markdown_cell("# Front\n\n> Which question?\n\nBy @smith2020, as in [the sum](01_sum.ipynb#the-sum); the report flagged 31.76 % of 699 rows. Call `impaug.data.rows`, then `impaug report` and `make test`."),
+    v4.new_markdown_cell("# Front\n\n> Which question?"), v4.new_markdown_cell("By @smith2020, as in [the sum](01_sum.ipynb#the-sum); the report flagged 31.76 % of 699 rows. Call `impaug.data.rows`, then `impaug report` and `make test`."),
     v4.new_code_cell('Markdown(f"The sum is {1 + 1}.")', outputs=[v4.new_output("execute_result", {"text/markdown": "The sum is 2."})]),
 ]
 summed = [
-    v4.new_markdown_cell("# Sum\n\n> How much?\n\n## The sum\n\nTake 140 rows; @fig-sum shows them, $x = 0.7$ in @eq-sum.\n\n$$ x $$ {#eq-sum}"),
+    v4.new_markdown_cell("# Sum\n\n> How much?"), v4.new_markdown_cell("## The sum\n\nTake 140 rows; @fig-sum shows them, $x = 0.7$ in @eq-sum.\n\n$$ x $$ {#eq-sum}"),
     v4.new_code_cell('#| label: fig-sum\n#| fig-cap: "A sum."\n#| fig-alt: "Two bars."\nplt.bar([140, 2]);', outputs=[image]),
     v4.new_code_cell("total = 1\nprint(total)", outputs=[v4.new_output("stream", name="stdout", text="1\n")]),
     v4.new_code_cell("#| export\nimport os\nhere = os.curdir"), v4.new_code_cell("#| hide\nassert total < .82"),
@@ -138,7 +138,7 @@ def test_planted_fault_is_noticed(small, file, old, new, message):
 def test_missing_output_is_noticed(small):
     path = small/"nbs/01_sum.ipynb"
     book = json.loads(path.read_text())
-    for cell in book["cells"][2:]: cell["outputs"] = []
+    for cell in book["cells"][3:]: cell["outputs"] = []
     path.write_text(json.dumps(book))
     assert [fault.split(": ")[1] for fault in faults(small)] == ["should have an output and has none; run make notebooks"]
 

@@ -1,4 +1,6 @@
 "scikit-learn's and imbalanced-learn's own checks of an estimator, for both estimators."
+import joblib
+import numpy as np
 import pytest
 from imblearn.utils.estimator_checks import estimator_checks_generator as imbalanced_learn_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator as scikit_learn_checks
@@ -30,3 +32,12 @@ def checks():
 @pytest.mark.parametrize("estimator, check", list(checks()))
 def test_check(estimator, check):
     check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_two_processes():
+    "A sampler sent to another process by joblib does there what it does here."
+    X = np.vstack([np.random.default_rng(0).normal(size=(60, 3)), np.random.default_rng(1).normal(4, 1, size=(30, 3))])
+    here = ImportanceSampler(**few).fit_resample(X)
+    for there in joblib.Parallel(n_jobs=2)(joblib.delayed(ImportanceSampler(**few).fit_resample)(X) for _ in range(2)):
+        for a, b in zip(here, there, strict=True): np.testing.assert_allclose(a, b)

@@ -508,7 +508,7 @@ def balancing_table(
     for key in runs:
         mean, half, _ = corrected_t(runs[key])
         rows[key] = dict(mean=mean, low=mean - half, high=mean + half)
-        if key[2] != "none": rows[key] |= zip(("difference", "half", "p"), corrected_t(runs[key] - runs[*key[:2], "none"]))
+        if key[2] != "none": rows[key] |= zip(("difference", "half", "p"), corrected_t(runs[key] - runs[(*key[:2], "none")]))
     table = pd.DataFrame(rows).T.rename_axis(["family", "model", "balance"])
     return table.iloc[table.groupby(["family", "model"], sort=False).ngroup().argsort(kind="stable")]
 

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -102,6 +103,17 @@ class Tab:
         for kind in ("keyDown", "keyUp"): self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
 
+@contextmanager
+def headless_tab(chromium=None):
+    "A `Tab` of a Chromium that is started for it and ends with it."
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        browser = subprocess.Popen([chromium or find_chromium(), *FLAGS, f"--user-data-dir={profile}", "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try: yield Tab(wait_for_port(Path(profile)/"DevToolsActivePort", browser))
+        finally:
+            browser.terminate()
+            browser.wait(10)
+
+
 def answer_for(tab, home, allowed):
     "A listener that answers requests to other hosts here: an allowed one by an empty file, any other by a failure."
     def on_event(event):
@@ -187,17 +199,12 @@ def browse(folder, chromium=None, allowed=(), widget=False):
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     home, links, faults = f"http://127.0.0.1:{server.server_port}/", {}, []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        browser = subprocess.Popen([chromium or find_chromium(), *FLAGS, f"--user-data-dir={profile}", "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            tab = Tab(wait_for_port(Path(profile)/"DevToolsActivePort", browser))
+    try:
+        with headless_tab(chromium) as tab:
             tab.on_event = answer_for(tab, home, allowed)
             tab.call("Fetch.enable")
             for name in names: faults += dict.fromkeys(f"{name}: {fault}" for fault in page_faults(tab, home, name, allowed, links))
-        finally:
-            browser.terminate()
-            browser.wait(10)
-            server.shutdown()
+    finally: server.shutdown()
     if widget and not any(found.get("slider") for found in links.values()): faults.append(f"{folder.name}: no page has the threshold slider (input[type=range][data-impaug=threshold])")
     return faults + list(link_faults(links, home, folder))
 

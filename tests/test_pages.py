@@ -1,5 +1,5 @@
 "What tools/pages.py does to outputs before Quarto sees them."
-from pages import as_raw_block, mended, unlinked
+from pages import as_raw_block, mended, plain_signatures, unlinked
 
 
 def test_html_becomes_a_raw_block_and_nothing_else_changes():
@@ -20,3 +20,9 @@ def test_source_stays_a_list_of_lines():
     cell = {"cell_type": "markdown", "source": ["# One\n", "\n", "Two"]}
     mended(cell)
     assert cell["source"] == ["# One\n", "\n", "Two"]
+
+
+def test_signatures_say_what_is_known():
+    page = "Not `a:NoneType=None`.\n\n```python\ndef run(\n    a:NoneType=None, b:int=1\n):\n```\n\n*Runs.*"
+    assert plain_signatures(page) == page.replace("    a:NoneType=None", "    a=None")
+    assert plain_signatures("---\n\n### Command\n\n```python\ndef Command.__call__(\n    *args:t.Any\n)->t.Any:\n```\n\n*Runs.*") == ""

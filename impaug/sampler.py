@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ImportanceWarning', 'ImportanceClusterer', 'parents_by_place', 'grow', 'ImportanceSampler']
 
-# %% ../nbs/11_sampler.ipynb #72beb987
+# %% ../nbs/11_sampler.ipynb #123148fa
 import warnings
 from numbers import Integral, Real
 
@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, ClusterMixin, _fit_context, clone
 from sklearn.preprocessing import label_binarize
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -159,7 +160,7 @@ def _by_class(made, made_labels, X, labels):
         parents[made_labels == value] = np.where(found < 0, -1, members[found])
     return parents
 
-# %% ../nbs/11_sampler.ipynb #f1ffbf8a
+# %% ../nbs/11_sampler.ipynb #4608438e
 class ImportanceSampler(BaseSampler):
     """Balance a table without labels: learn importance, cut it into pseudo labels, oversample the pseudo minority.
 
@@ -197,13 +198,18 @@ class ImportanceSampler(BaseSampler):
         "X with synthetic rows below, (N, n_features), and `y` carried along, (N,); the pseudo labels, int64, where `y` is None."
         values, target, classes = _validated(self, X, y)
         grown, labels = self._fit_resample(values, target)
-        return _like(grown, X), labels if y is None else _like(labels if classes is None else label_binarize(labels, classes=classes), y)
+        return _contained(self, _like(grown, X), X), labels if y is None else _like(labels if classes is None else label_binarize(labels, classes=classes), y)
 
     def _fit_resample(self, X, y):
         _fit_importance(self, X)
         balanced, self.parents_, self.sampling_strategy_ = grow(X, self.pseudo_labels_, _worker(self))
         self.synthetic_, self.sample_indices_ = balanced.synthetic, np.concatenate([np.arange(len(X)), self.parents_[:, 0]])
         return balanced.X, balanced.pseudo_labels if y is None else _carried(y, X, balanced, self.parents_)
+
+    def set_output(self, *, transform=None):
+        "The container of the rows that `fit_resample` returns: 'default' (that of X), 'pandas' or 'polars'. Returns self."
+        if transform is not None: self._sklearn_output_config = {"transform": transform}
+        return self
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -236,7 +242,7 @@ def _carried(y, X, balanced, parents):
     a, b = (((made - X[side])**2).sum(axis=1) for side in parents.T)
     return np.concatenate([y, y[np.where(a <= b, *parents.T)]])
 
-# %% ../nbs/11_sampler.ipynb #7a119aaa
+# %% ../nbs/11_sampler.ipynb #3154e784
 def _longer(index, n):
     "`index` with labels for the synthetic rows, up to `n` in all."
     more = n - len(index)
@@ -257,3 +263,9 @@ def _like(values, given):
     if isinstance(given, pd.Series): return pd.Series(_cast(values, given.dtype), dtype=given.dtype, name=given.name, index=_longer(given.index, len(values)))
     if isinstance(given, list): return values.tolist()
     return _cast(values, given.dtype).astype(given.dtype) if isinstance(given, np.ndarray) else values
+
+def _contained(sampler, rows, X):
+    "The rows in the container that `set_output` or scikit-learn's configuration asks for."
+    kind = _get_output_config("transform", sampler)["dense"]
+    if kind == "default": return rows
+    return ADAPTERS_MANAGER.adapters[kind].create_container(rows if isinstance(rows, pd.DataFrame) else np.asarray(rows), X, sampler.get_feature_names_out())

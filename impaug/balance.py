@@ -6,9 +6,9 @@
 __all__ = ['separators', 'parquet_suffixes', 'missing_cells', 'added_columns', 'fewest_rows', 'balance_rules', 'figure_formats',
            'separator', 'plain', 'read_table', 'need_pyarrow', 'numbers', 'column_kinds', 'kinds_text', 'check_table',
            'notices', 'check_threshold', 'LearnedRows', 'learn_rows', 'BalancedTable', 'balance_table', 'doubts_of',
-           'smote_for', 'table_bytes', 'draw_balance', 'figure_bytes', 'report_page', 'check_outputs']
+           'table_bytes', 'draw_balance', 'figure_bytes', 'report_page', 'check_outputs']
 
-# %% ../nbs/12_balance.ipynb #67ebdf00
+# %% ../nbs/12_balance.ipynb #b124e78f
 import base64
 import csv
 import html
@@ -20,7 +20,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from imblearn.over_sampling import SMOTE
 from pandas.api.types import infer_dtype, is_bool_dtype, is_numeric_dtype
 from sklearn.metrics import normalized_mutual_info_score
 
@@ -30,7 +29,7 @@ from .data import InputError, choose, preprocessor
 from .evaluate import plot_importance, plot_loss, plot_projection
 from .experiment import check_folder, presets
 from .importance import train_importance
-from .sampler import grow
+from .sampler import grow, smote_for
 from .threshold import find_threshold, pseudo_labels, threshold_rules
 
 # %% ../nbs/12_balance.ipynb #cffad8f8
@@ -295,17 +294,7 @@ def doubts_of(learned):
     said, above = doubts(learned.diagnosis) if learned.diagnosis else ["preset report trains one network and cannot check itself; preset recommended can"], learned.pseudo_labels.mean()
     return said + [f"{above:.0%} of the rows lie above the threshold, so that those below it are the smaller side and were multiplied"]*bool(above > .5)
 
-# %% ../nbs/12_balance.ipynb #6a43c14a
-def smote_for(
-    labels, # pseudo labels, (n,)
-    k_neighbors, # at most
-    seed, # of the synthetic rows
-):
-    "SMOTE with as many neighbours as the smaller side has, or an `InputError` where there is nothing to interpolate between."
-    few = np.bincount(labels, minlength=2).min()
-    if few < 2: raise InputError(f"threshold: leaves {few} rows on one side, too few to interpolate between; pass another threshold (--threshold)")
-    return SMOTE(k_neighbors=min(k_neighbors, few - 1), random_state=seed)
-
+# %% ../nbs/12_balance.ipynb #55a44d39
 def _extended(column, kind, made):
     "The cells of a column, then those of the synthetic rows."
     if kind == "feature": new = [float(f"{value:.12g}") for value in made[column.name]]

@@ -79,30 +79,32 @@ def plot_importance(
     ax.set(xlabel="importance (dashed: threshold)", ylabel="rows")
     return ax
 
-# %% ../nbs/05_evaluate.ipynb #2bc2c2be
+# %% ../nbs/05_evaluate.ipynb #f6e4a180
+def _band(ax, curve, color, label=None):
+    "Median and range by epoch of curves (n, n_epochs) or of one, (n_epochs,)."
+    curve = np.atleast_2d(curve)
+    epoch = np.arange(1, curve.shape[1] + 1)
+    ax.plot(epoch, np.median(curve, axis=0), label=label, color=color)
+    ax.fill_between(epoch, curve.min(axis=0), curve.max(axis=0), color=color, alpha=.2, lw=0)
+
 def plot_nmi(
     curves, # {name: (n_seeds, n_epochs) NMI}
     ax=None,
 ):
     "NMI by epoch, median and range over seeds: matplotlib axes."
     ax = _axes(ax)
-    for (name, curve), color in zip(curves.items(), sns.color_palette(palette)):
-        curve, epoch = np.atleast_2d(curve), np.arange(1, np.shape(curve)[-1] + 1)
-        ax.plot(epoch, np.median(curve, axis=0), label=name, color=color)
-        ax.fill_between(epoch, curve.min(axis=0), curve.max(axis=0), color=color, alpha=.2, lw=0)
+    for (name, curve), color in zip(curves.items(), sns.color_palette(palette)): _band(ax, curve, color, name)
     ax.set(xlabel="epoch", ylabel="NMI with the true labels", ylim=(0, 1)); ax.legend()
     return ax
 
-# %% ../nbs/05_evaluate.ipynb #59643521
+# %% ../nbs/05_evaluate.ipynb #54fbfba2
 def plot_loss(
     loss_curve, # mean loss by epoch, nats: (n_epochs,) or (n_restarts, n_epochs)
     ax=None,
 ):
     "EntropyLoss by epoch, median and range over restarts: matplotlib axes."
-    ax, curve = _axes(ax), np.atleast_2d(loss_curve)
-    epoch, color = np.arange(1, curve.shape[1] + 1), sns.color_palette(palette)[0]
-    ax.plot(epoch, np.median(curve, axis=0), color=color)
-    ax.fill_between(epoch, curve.min(axis=0), curve.max(axis=0), color=color, alpha=.2, lw=0)
+    ax = _axes(ax)
+    _band(ax, loss_curve, sns.color_palette(palette)[0])
     ax.set(xlabel="epoch", ylabel="EntropyLoss (nats)")
     return ax
 

@@ -3,6 +3,7 @@
 Every comparison is interleaved in one process and given as medians of repeated runs. The reference is the report's way,
 `train_literal`, a Dataset of (x, y, importance) through a DataLoader.
 """
+
 import json
 import os
 import platform
@@ -23,70 +24,118 @@ from impaug.importance import ImportanceDataset, sensible_batch, train_importanc
 from impaug.model import mlp
 
 here = Path(__file__).parent
-goals = dict(fit_vs_literal=1/40, fit_vs_gemclus=1, restart_vs_gemclus=1/4, restart_vs_floor=3, million_vs_kmeans=8, per_row_growth=1.3, import_vs_torch_sklearn=1.2)
-lazy = dict(lazy=True, importance_decay=0.)
+goals = dict(
+    fit_vs_literal=1 / 40,
+    fit_vs_gemclus=1,
+    restart_vs_gemclus=1 / 4,
+    restart_vs_floor=3,
+    million_vs_kmeans=8,
+    per_row_growth=1.3,
+    import_vs_torch_sklearn=1.2,
+)
+lazy = dict(lazy=True, importance_decay=0.0)
 
 
 def single(task):
     "`task` on one thread; the setting comes back afterwards, since the literal version is timed under it too."
+
     def run():
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            with threadpool_limits(1): task()
-        finally: torch.set_num_threads(before)
+            with threadpool_limits(1):
+                task()
+        finally:
+            torch.set_num_threads(before)
+
     return run
+
 
 def timed(tasks, repeats):
     "Median seconds of each task, run in turns: A B C A B C ...; a task gives (callable, factor to scale its time by)."
     seconds = {name: [] for name in tasks}
     for _ in range(repeats + 1):
         for name, (task, factor) in tasks.items():
-            start = time.perf_counter(); task(); seconds[name].append((time.perf_counter() - start)*factor)
-    return {name: float(np.median(values[1:])) for name, values in seconds.items()} # the first round warms up
+            start = time.perf_counter()
+            task()
+            seconds[name].append((time.perf_counter() - start) * factor)
+    return {name: float(np.median(values[1:])) for name, values in seconds.items()}  # the first round warms up
+
 
 def products(S, steps, B=32, sizes=(9, 96, 32, 2)):
     "The matrix products of `steps` batches for S networks, each operand and result lying as bmm likes it best."
     new = lambda i, o: torch.randn(S, i, o) if o >= i else torch.randn(S, o, i).mT
-    layers = [(torch.randn(S, B, i), new(i, o), torch.randn(S, B, o), new(i, o), torch.empty(S, B, o), torch.empty(S, B, i)) for i, o in zip(sizes, sizes[1:])]
+    layers = [
+        (torch.randn(S, B, i), new(i, o), torch.randn(S, B, o), new(i, o), torch.empty(S, B, o), torch.empty(S, B, i))
+        for i, o in zip(sizes, sizes[1:])
+    ]
     for _ in range(steps):
         for h, weight, d, gradient, out, below in layers:
             torch.bmm(h, weight, out=out)
-            if gradient.stride(2) == 1: torch.bmm(h.mT, d, out=gradient)
-            else: torch.bmm(d.mT, h, out=gradient.mT)
+            if gradient.stride(2) == 1:
+                torch.bmm(h.mT, d, out=gradient)
+            else:
+                torch.bmm(d.mT, h, out=gradient.mT)
             torch.bmm(d, weight.mT, out=below)
+
 
 def million(n=10**6, d=30):
     "Two overlapping classes of 65 and 35 %."
     random = np.random.default_rng(0)
     X = random.standard_normal((n, d), dtype=np.float32)
-    X[random.random(n) < .35] += 1
+    X[random.random(n) < 0.35] += 1
     return X
+
 
 def small(repeats):
     bunch = load_wisconsin()
     rows = preprocessor().fit_transform(bunch.data.iloc[:, 1:])
     kw = dict(lazy, anchor=rows.mean(0))
-    literal = lambda: train_literal(mlp(9), ImportanceDataset(rows, bunch.target), epochs=2, anchor=torch.tensor(kw["anchor"], dtype=torch.float32))
-    def literal_default(): # as whoever leaves torch's setting alone gets it; one epoch stands for 100
+    literal = lambda: train_literal(
+        mlp(9), ImportanceDataset(rows, bunch.target), epochs=2, anchor=torch.tensor(kw["anchor"], dtype=torch.float32)
+    )
+
+    def literal_default():  # as whoever leaves torch's setting alone gets it; one epoch stands for 100
         train_literal(mlp(9), ImportanceDataset(rows, bunch.target), epochs=1)
-    return timed({
-        "literal": (single(literal), 50), # 2 epochs stand for 100
-        "literal_default_threads": (literal_default, 100),
-        "gemclus": (single(lambda: MLPModel(2, gemini="mi", n_hidden_dim=96, max_iter=100, batch_size=32, learning_rate=1e-3, random_state=0).fit(rows)), 1),
-        "fit": (lambda: train_importance(rows, **kw), 1),
-        "fit_dense": (lambda: train_importance(rows), 1),
-        "restart": (lambda: train_importance(rows, seeds=range(64), **kw), 1/64),
-        "restart_dense": (lambda: train_importance(rows, seeds=range(64), epochs=20), 5/64),
-        "floor": (single(lambda: products(64, 220)), 10/64)}, repeats)
+
+    return timed(
+        {
+            "literal": (single(literal), 50),  # 2 epochs stand for 100
+            "literal_default_threads": (literal_default, 100),
+            "gemclus": (
+                single(
+                    lambda: MLPModel(
+                        2, gemini="mi", n_hidden_dim=96, max_iter=100, batch_size=32, learning_rate=1e-3, random_state=0
+                    ).fit(rows)
+                ),
+                1,
+            ),
+            "fit": (lambda: train_importance(rows, **kw), 1),
+            "fit_dense": (lambda: train_importance(rows), 1),
+            "restart": (lambda: train_importance(rows, seeds=range(64), **kw), 1 / 64),
+            "restart_dense": (lambda: train_importance(rows, seeds=range(64), epochs=20), 5 / 64),
+            "floor": (single(lambda: products(64, 220)), 10 / 64),
+        },
+        repeats,
+    )
+
 
 def large(repeats):
     X = million()
     batch = sensible_batch(len(X))
     fit = lambda rows: lambda: train_importance(rows, epochs=5, batch_size=batch, anchor=X[:1000].mean(0), **lazy)
     kmeans = lambda: KMeans(2, n_init=1, random_state=0).fit(X)
-    some = X[:10**4].copy()
-    return timed({"kmeans": (single(kmeans), 1), "kmeans_default_threads": (kmeans, 1), "million": (fit(X), 1), "ten_thousand": (lambda: [fit(some)() for _ in range(5)], 1/5)}, repeats)
+    some = X[: 10**4].copy()
+    return timed(
+        {
+            "kmeans": (single(kmeans), 1),
+            "kmeans_default_threads": (kmeans, 1),
+            "million": (fit(X), 1),
+            "ten_thousand": (lambda: [fit(some)() for _ in range(5)], 1 / 5),
+        },
+        repeats,
+    )
+
 
 def peak_mb():
     "Peak resident memory of a fresh process beyond what it held with the input, in MB."
@@ -99,43 +148,96 @@ def peak_mb():
         open("/proc/self/clear_refs", "w").write("5"); before = read("VmRSS")
         train_importance(X, epochs=2, batch_size=rows, anchor=X[:1000].mean(0), **bench.lazy)
         print((read("VmHWM") - before)/1024)"""
-    return float(subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, text=True, check=True).stdout)
+    return float(
+        subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, text=True, check=True).stdout
+    )
+
 
 def imports(repeats):
-    def run(code): return lambda: subprocess.run([sys.executable, "-c", code], check=True)
-    return timed({"import_impaug": (run("import impaug.consensus"), 1), "import_torch_sklearn": (run("import torch, sklearn.cluster"), 1)}, repeats)
+    def run(code):
+        return lambda: subprocess.run([sys.executable, "-c", code], check=True)
+
+    return timed(
+        {
+            "import_impaug": (run("import impaug.consensus"), 1),
+            "import_torch_sklearn": (run("import torch, sklearn.cluster"), 1),
+        },
+        repeats,
+    )
+
 
 def report_seconds():
     "The command that a newcomer runs, 8 seeds, from start to table."
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-c", "from impaug.cli import main; main()", "report", "--seeds", "8", "--quiet", "--out", folder], check=True, capture_output=True)
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "from impaug.cli import main; main()",
+                "report",
+                "--seeds",
+                "8",
+                "--quiet",
+                "--out",
+                folder,
+            ],
+            check=True,
+            capture_output=True,
+        )
     return time.perf_counter() - start
+
 
 def where_time_goes(seeds, most=6):
     "Share of the operators' own time in training these restarts, the largest first."
     rows = preprocessor().fit_transform(load_wisconsin().data.iloc[:, 1:])
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen: train_importance(rows, seeds=seeds, epochs=5, anchor=rows.mean(0), **lazy)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+        train_importance(rows, seeds=seeds, epochs=5, anchor=rows.mean(0), **lazy)
     spent = {event.key: event.self_cpu_time_total for event in seen.key_averages()}
     largest = sorted(spent, key=spent.get, reverse=True)[:most]
-    return {key.removeprefix("aten::"): round(spent[key]/sum(spent.values()), 3) for key in largest}
+    return {key.removeprefix("aten::"): round(spent[key] / sum(spent.values()), 3) for key in largest}
+
 
 def ratios_of(s):
-    return dict(fit_vs_literal=s["fit"]/s["literal_default_threads"], fit_vs_literal_one_thread=s["fit"]/s["literal"], fit_vs_gemclus=s["fit"]/s["gemclus"],
-                restart_vs_gemclus=s["restart"]/s["gemclus"], restart_vs_floor=s["restart"]/s["floor"], million_vs_kmeans=s["million"]/s["kmeans"],
-                million_vs_kmeans_default_threads=s["million"]/s["kmeans_default_threads"], per_row_growth=s["million"]/s["ten_thousand"]/100,
-                import_vs_torch_sklearn=s["import_impaug"]/s["import_torch_sklearn"])
+    return dict(
+        fit_vs_literal=s["fit"] / s["literal_default_threads"],
+        fit_vs_literal_one_thread=s["fit"] / s["literal"],
+        fit_vs_gemclus=s["fit"] / s["gemclus"],
+        restart_vs_gemclus=s["restart"] / s["gemclus"],
+        restart_vs_floor=s["restart"] / s["floor"],
+        million_vs_kmeans=s["million"] / s["kmeans"],
+        million_vs_kmeans_default_threads=s["million"] / s["kmeans_default_threads"],
+        per_row_growth=s["million"] / s["ten_thousand"] / 100,
+        import_vs_torch_sklearn=s["import_impaug"] / s["import_torch_sklearn"],
+    )
+
 
 def main(repeats=5):
-    parts = [("small tables", lambda: small(repeats)), ("a million rows", lambda: large(repeats)), ("imports", lambda: imports(repeats)),
-             ("impaug report", lambda: dict(report_8_seeds=report_seconds()))]
+    parts = [
+        ("small tables", lambda: small(repeats)),
+        ("a million rows", lambda: large(repeats)),
+        ("imports", lambda: imports(repeats)),
+        ("impaug report", lambda: dict(report_8_seeds=report_seconds())),
+    ]
     s = {}
-    for name, part in parts: print(f"[bench] {name}", file=sys.stderr, flush=True); s |= part()
-    result = dict(ratios=ratios_of(s), peak_mb_million=peak_mb(), seconds=s, profile=dict(one_fit=where_time_goes([0]), restarts_64=where_time_goes(range(64))),
-                  machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}")
-    for name, value in result["ratios"].items(): print(f"{name:>36} {value:8.3f}" + (f"   goal {goals[name]:.3f}" if name in goals else ""))
-    print(f"{'peak_mb_million':>36} {result['peak_mb_million']:8.0f}   goal 500\n{'impaug report, 8 seeds, seconds':>36} {s['report_8_seeds']:8.1f}")
-    (here/"results.json").write_text(json.dumps(result, indent=1) + "\n")
-    print("wrote benchmarks/results.json; nbs/02_importance.ipynb says where the time goes")
+    for name, part in parts:
+        print(f"[bench] {name}", file=sys.stderr, flush=True)
+        s |= part()
+    result = dict(
+        ratios=ratios_of(s),
+        peak_mb_million=peak_mb(),
+        seconds=s,
+        profile=dict(one_fit=where_time_goes([0]), restarts_64=where_time_goes(range(64))),
+        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
+    )
+    for name, value in result["ratios"].items():
+        print(f"{name:>36} {value:8.3f}" + (f"   goal {goals[name]:.3f}" if name in goals else ""))
+    print(
+        f"{'peak_mb_million':>36} {result['peak_mb_million']:8.0f}   goal 500\n{'impaug report, 8 seeds, seconds':>36} {s['report_8_seeds']:8.1f}"
+    )
+    (here / "results.json").write_text(json.dumps(result, indent=1) + "\n")
+    print("wrote benchmarks/results.json; nbs/04_importance.ipynb says where the time goes")
 
-if __name__ == "__main__": main(*map(int, sys.argv[1:]))
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

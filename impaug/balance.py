@@ -36,206 +36,329 @@ from .threshold import find_threshold, pseudo_labels, threshold_rules
 separators = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 parquet_suffixes = (".parquet", ".pq")
 
+
 def separator(path, sep=None):
     "What separates the cells of the file `path`: `sep` where given, else by suffix; a comma for '-', None for Parquet."
     suffix = ".csv" if str(path) == "-" else Path(path).suffix.lower()
-    if suffix in parquet_suffixes: return None
+    if suffix in parquet_suffixes:
+        return None
     if sep is None and suffix not in separators:
-        raise InputError(f"path: cannot tell the format of {_named(path)} from its suffix; name it .csv, .tsv or .parquet, or pass sep (--sep)")
-    if sep is not None and (len(sep) != 1 or sep in '"\r\n'): raise InputError(f"sep: {sep!r} is not one character that can stand between cells; pass for example ';'")
+        raise InputError(
+            f"path: cannot tell the format of {_named(path)} from its suffix; name it .csv, .tsv or .parquet, or pass sep (--sep)"
+        )
+    if sep is not None and (len(sep) != 1 or sep in '"\r\n'):
+        raise InputError(f"sep: {sep!r} is not one character that can stand between cells; pass for example ';'")
     return sep or separators[suffix]
 
-def _named(path): return "standard input" if str(path) == "-" else plain(path, 120)
+
+def _named(path):
+    return "standard input" if str(path) == "-" else plain(path, 120)
+
 
 def plain(text, width=40):
     "`text` for a line on a terminal: unprintable characters replaced, cut at `width`."
     text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
-    return text if len(text) <= width else text[:width - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return text if len(text) <= width else text[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 # %% ../nbs/12_balance.ipynb #af7c8e82
 def read_table(
-    path, # a .csv, .tsv or .parquet file, or "-" for CSV on standard input
-    sep=None, # what separates the cells; by the file's suffix otherwise
+    path,  # a .csv, .tsv or .parquet file, or "-" for CSV on standard input
+    sep=None,  # what separates the cells; by the file's suffix otherwise
 ):
     """The table in a file as a DataFrame: text cells as they are in the file, Parquet's columns in their types.
 
     `InputError` where the file is missing, empty, not UTF-8, ragged, or its column names are missing or repeated."""
     sep = separator(path, sep)
-    if sep is None: return _read_parquet(path)
-    try: data = sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
-    except OSError as e: raise InputError(f"path: cannot read {_named(path)} ({e.strerror}); pass the name of a file that you may read") from None
+    if sep is None:
+        return _read_parquet(path)
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
+    except OSError as e:
+        raise InputError(
+            f"path: cannot read {_named(path)} ({e.strerror}); pass the name of a file that you may read"
+        ) from None
     names, rows = _records(_decoded(data, _named(path)), sep, _named(path))
     return pd.DataFrame(rows, columns=pd.Index(_checked_names(names, _named(path)), dtype=object), dtype=object)
 
 # %% ../nbs/12_balance.ipynb #7b23507c
 def _decoded(data, name):
     "`data` as text, with or without a byte order mark."
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"): raise InputError(f"path: {name} is in UTF-16; save it as UTF-8, for example: iconv -f utf-16 -t utf-8 FILE > NEW")
-    try: return data.decode("utf-8-sig")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InputError(
+            f"path: {name} is in UTF-16; save it as UTF-8, for example: iconv -f utf-16 -t utf-8 FILE > NEW"
+        )
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
         line = data.count(b"\n", 0, e.start) + 1
-        raise InputError(f"path: {name} is not UTF-8 (byte 0x{data[e.start]:02X} in line {line}); save it as UTF-8, "
-                         "for example: iconv -f latin1 -t utf-8 FILE > NEW") from None
+        raise InputError(
+            f"path: {name} is not UTF-8 (byte 0x{data[e.start]:02X} in line {line}); save it as UTF-8, "
+            "for example: iconv -f latin1 -t utf-8 FILE > NEW"
+        ) from None
+
 
 def _records(text, sep, name):
     "The column names and the rows, each a list of as many cells."
     reader, rows = csv.reader(StringIO(text, newline=""), delimiter=sep, strict=True), []
     try:
         names = next((row for row in reader if row), None)
-        if names is None: raise InputError(f"path: {name} is empty; pass a table with a line of column names and a line for each row")
+        if names is None:
+            raise InputError(f"path: {name} is empty; pass a table with a line of column names and a line for each row")
         for row in reader:
             if row and len(row) != len(names):
-                raise InputError(f"path: {name}, line {reader.line_num}: {len(row)} cells where the first line names {len(names)} columns; mend that line, or pass the right sep (--sep)")
-            if row: rows.append(row)
-    except csv.Error as e: raise InputError(f"path: {name}, line {reader.line_num}: {e}; close the quote there, or double a quote within quotes") from None
-    if not rows: raise InputError(f"path: {name} has column names and no rows; pass a table with rows")
+                raise InputError(
+                    f"path: {name}, line {reader.line_num}: {len(row)} cells where the first line names {len(names)} columns; mend that line, or pass the right sep (--sep)"
+                )
+            if row:
+                rows.append(row)
+    except csv.Error as e:
+        raise InputError(
+            f"path: {name}, line {reader.line_num}: {e}; close the quote there, or double a quote within quotes"
+        ) from None
+    if not rows:
+        raise InputError(f"path: {name} has column names and no rows; pass a table with rows")
     return names, rows
 
 # %% ../nbs/12_balance.ipynb #07fd66c0
 def _checked_names(names, source):
     "`names` of the columns, or an `InputError` where they are no names or repeat."
     if _parsed(pd.Series(names, dtype=object)).notna().all():
-        raise InputError(f"path: the first line of {source} holds numbers, not column names; put a line of names above it")
+        raise InputError(
+            f"path: the first line of {source} holds numbers, not column names; put a line of names above it"
+        )
     repeated = [plain(n) for n, count in pd.Series(names, dtype=object).value_counts(sort=False).items() if count > 1]
-    if repeated: raise InputError(f"path: {source} repeats column names ({', '.join(map(repr, repeated[:5]))}); rename all but one of each")
+    if repeated:
+        raise InputError(
+            f"path: {source} repeats column names ({', '.join(map(repr, repeated[:5]))}); rename all but one of each"
+        )
     return list(names)
+
 
 def need_pyarrow(argument):
     "An `InputError` where there is no pyarrow."
-    try: import pyarrow
-    except ImportError: raise InputError(f"{argument}: Parquet needs the package pyarrow; pip install pyarrow, or use CSV") from None
+    try:
+        import pyarrow
+    except ImportError:
+        raise InputError(f"{argument}: Parquet needs the package pyarrow; pip install pyarrow, or use CSV") from None
+
 
 def _read_parquet(path):
     "A Parquet file; an index that is not a plain row number becomes columns."
     need_pyarrow("path")
     try:
-        with open(path, "rb") as file: frame = pd.read_parquet(file, engine="pyarrow")
-    except OSError as e: raise InputError(f"path: cannot read {_named(path)} ({e.strerror or 'damaged'}); pass a Parquet file that you may read") from None
-    except (ValueError, NotImplementedError) as e: raise InputError(f"path: {_named(path)} is no Parquet file ({plain(e, 80)}); pass one, or the table as CSV") from None
-    if not isinstance(frame.index, pd.RangeIndex): frame = frame.reset_index()
-    if 0 in frame.shape: raise InputError(f"path: {_named(path)} is empty; pass a table with columns and rows")
+        with open(path, "rb") as file:
+            frame = pd.read_parquet(file, engine="pyarrow")
+    except OSError as e:
+        raise InputError(
+            f"path: cannot read {_named(path)} ({e.strerror or 'damaged'}); pass a Parquet file that you may read"
+        ) from None
+    except (ValueError, NotImplementedError) as e:
+        raise InputError(
+            f"path: {_named(path)} is no Parquet file ({plain(e, 80)}); pass one, or the table as CSV"
+        ) from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index()
+    if 0 in frame.shape:
+        raise InputError(f"path: {_named(path)} is empty; pass a table with columns and rows")
     return frame.set_axis(pd.Index(_checked_names([str(c) for c in frame.columns], _named(path)), dtype=object), axis=1)
 
 # %% ../nbs/12_balance.ipynb #02757651
 missing_cells = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?")
 
-def _parsed(cells): return pd.to_numeric(cells.where(~cells.isin(missing_cells)), errors="coerce")
+
+def _parsed(cells):
+    return pd.to_numeric(cells.where(~cells.isin(missing_cells)), errors="coerce")
+
 
 def numbers(
-    column, # one column of a table
+    column,  # one column of a table
 ):
     "`column` as float64, NaN where a cell is missing or text, and which cells are text: two arrays (n,)."
-    if is_numeric_dtype(column.dtype): return column.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(column), dtype=bool)
+    if is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(column), dtype=bool)
     cells = column.astype(object).map(lambda cell: str(cell).strip(), na_action="ignore")
     values = _parsed(cells).to_numpy(dtype=np.float64, na_value=np.nan)
     return values, np.isnan(values) & (cells.notna() & ~cells.isin(missing_cells)).to_numpy()
 
 # %% ../nbs/12_balance.ipynb #07db6daf
 def column_kinds(
-    table, # as `read_table` gives
-    target=None, # column of true labels: set aside, only to score
-    id=(), # columns of identifiers: set aside
+    table,  # as `read_table` gives
+    target=None,  # column of true labels: set aside, only to score
+    id=(),  # columns of identifiers: set aside
 ):
     "What each column is taken for: a DataFrame with a row a column (column, taken_for, cells, missing, lowest, highest)."
     for argument, names in [("target", [] if target is None else [target]), ("id", id)]:
         for name in names:
-            if name not in table.columns: raise InputError(f"{argument}: no column {plain(name)!r}; the table has {', '.join(repr(plain(c)) for c in table.columns[:20])}")
+            if name not in table.columns:
+                raise InputError(
+                    f"{argument}: no column {plain(name)!r}; the table has {', '.join(repr(plain(c)) for c in table.columns[:20])}"
+                )
     rows = []
     for position, name in enumerate(table.columns):
         values, text = numbers(table.iloc[:, position])
         seen = values[~np.isnan(values)]
-        rows.append(dict(column=name, taken_for="target, set aside" if name == target else "id, set aside" if name in id else _kind(seen, text),
-                         cells="text" if text.any() else "none" if not len(seen) else "integers" if np.isfinite(seen).all() and (seen % 1 == 0).all() else "decimals",
-                         missing=int(len(values) - len(seen) - text.sum()), lowest=min(seen, default=np.nan), highest=max(seen, default=np.nan)))
+        rows.append(
+            dict(
+                column=name,
+                taken_for="target, set aside"
+                if name == target
+                else "id, set aside"
+                if name in id
+                else _kind(seen, text),
+                cells="text"
+                if text.any()
+                else "none"
+                if not len(seen)
+                else "integers"
+                if np.isfinite(seen).all() and (seen % 1 == 0).all()
+                else "decimals",
+                missing=int(len(values) - len(seen) - text.sum()),
+                lowest=min(seen, default=np.nan),
+                highest=max(seen, default=np.nan),
+            )
+        )
     return pd.DataFrame(rows)
+
 
 def _kind(seen, text):
     "What a column with the numbers `seen` is taken for."
-    return "text" if text.any() else "empty, not used" if not len(seen) else "constant, not used" if seen.min() == seen.max() else "feature"
+    return (
+        "text"
+        if text.any()
+        else "empty, not used"
+        if not len(seen)
+        else "constant, not used"
+        if seen.min() == seen.max()
+        else "feature"
+    )
 
 # %% ../nbs/12_balance.ipynb #2e881ccf
 def kinds_text(
-    kinds, # as `column_kinds` gives
-    most=40, # columns to show
+    kinds,  # as `column_kinds` gives
+    most=40,  # columns to show
 ):
     "The columns and what they are taken for, as lines for a terminal."
-    def shown(value): return "" if value != value else format(value, ".6g") if isinstance(value, float) else plain(value)
-    lines = [[name.replace("_", " ") for name in kinds.columns], *([shown(value) for value in row] for row in kinds[:most].itertuples(index=False))]
+
+    def shown(value):
+        return "" if value != value else format(value, ".6g") if isinstance(value, float) else plain(value)
+
+    lines = [
+        [name.replace("_", " ") for name in kinds.columns],
+        *([shown(value) for value in row] for row in kinds[:most].itertuples(index=False)),
+    ]
     widths = [max(map(len, column)) for column in zip(*lines)]
-    more = [f"... and {len(kinds) - most} more columns"]*(len(kinds) > most)
-    return "\n".join(["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines] + more)
+    more = [f"... and {len(kinds) - most} more columns"] * (len(kinds) > most)
+    return "\n".join(
+        ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines] + more
+    )
 
 # %% ../nbs/12_balance.ipynb #8c067371
 added_columns = ("pseudo_label", "importance", "synthetic")
 fewest_rows = 20
 
+
 def check_table(
-    table, # as `read_table` gives
-    kinds, # as `column_kinds` gives
+    table,  # as `read_table` gives
+    kinds,  # as `column_kinds` gives
 ):
     "An `InputError`, naming columns and remedy, where the table cannot be learned from."
-    def named(which): return ", ".join(repr(plain(c)) for c in kinds.column[which][:5])
+
+    def named(which):
+        return ", ".join(repr(plain(c)) for c in kinds.column[which][:5])
+
     taken = kinds.column.isin(added_columns)
-    if taken.any(): raise InputError(f"table: already has the columns {named(taken)}; rename them, or pass the table that is not balanced yet")
+    if taken.any():
+        raise InputError(
+            f"table: already has the columns {named(taken)}; rename them, or pass the table that is not balanced yet"
+        )
     if (kinds.taken_for == "text").any():
         first = kinds.column[kinds.taken_for == "text"].iloc[0]
         row = numbers(table[first])[1].argmax()
-        raise InputError(f"table: columns that hold text: {named(kinds.taken_for == 'text')} ({plain(table[first].iloc[row], 20)!r} in row {row + 1} of {plain(first)!r}); "
-                         "encode them as numbers (with a decimal point), drop them, or set them aside with id (--id)")
-    if not (kinds.taken_for == "feature").any(): raise InputError("table: no column of numbers is left to learn from; pass one that varies, and do not set all aside")
+        raise InputError(
+            f"table: columns that hold text: {named(kinds.taken_for == 'text')} ({plain(table[first].iloc[row], 20)!r} in row {row + 1} of {plain(first)!r}); "
+            "encode them as numbers (with a decimal point), drop them, or set them aside with id (--id)"
+        )
+    if not (kinds.taken_for == "feature").any():
+        raise InputError(
+            "table: no column of numbers is left to learn from; pass one that varies, and do not set all aside"
+        )
     infinite = (kinds.taken_for == "feature") & np.isinf(kinds[["lowest", "highest"]]).any(axis=1)
-    if infinite.any(): raise InputError(f"table: infinite values in {named(infinite)}; leave those cells empty, or write a finite bound")
-    if len(table) < fewest_rows: raise InputError(f"table: {len(table)} rows, fewer than the {fewest_rows} needed; pass more rows")
+    if infinite.any():
+        raise InputError(
+            f"table: infinite values in {named(infinite)}; leave those cells empty, or write a finite bound"
+        )
+    if len(table) < fewest_rows:
+        raise InputError(f"table: {len(table)} rows, fewer than the {fewest_rows} needed; pass more rows")
 
 # %% ../nbs/12_balance.ipynb #edefac9c
 def notices(
-    table, # as `read_table` gives
-    kinds, # as `column_kinds` gives
+    table,  # as `read_table` gives
+    kinds,  # as `column_kinds` gives
 ):
     "What the user should know about the columns before learning: a list of sentences."
     said = []
     for name in kinds.column[(kinds.taken_for == "feature") & (kinds.cells == "integers")]:
-        distinct = table[name].nunique()/len(table)
-        if distinct > .9: said.append(f"column {plain(name)!r} looks like an identifier (integers, {distinct:.0%} of them distinct); if it is one, set it aside with --id {plain(name)!r}")
+        distinct = table[name].nunique() / len(table)
+        if distinct > 0.9:
+            said.append(
+                f"column {plain(name)!r} looks like an identifier (integers, {distinct:.0%} of them distinct); if it is one, set it aside with --id {plain(name)!r}"
+            )
     holes = kinds[(kinds.taken_for == "feature") & (kinds.missing > 0)]
-    if len(holes): said.append(f"{holes.missing.sum()} missing cells in {', '.join(repr(plain(c)) for c in holes.column[:5])}{' and others' if len(holes) > 5 else ''} "
-                               "are filled by the column's median to learn from; in the original rows they stay as they are")
+    if len(holes):
+        said.append(
+            f"{holes.missing.sum()} missing cells in {', '.join(repr(plain(c)) for c in holes.column[:5])}{' and others' if len(holes) > 5 else ''} "
+            "are filled by the column's median to learn from; in the original rows they stay as they are"
+        )
     return said
 
 # %% ../nbs/12_balance.ipynb #e30dd0cd
 balance_rules = ("cut", *threshold_rules)
 
+
 def check_threshold(rule):
     "`rule` if it names a threshold rule or is a fraction, else an `InputError`."
-    if isinstance(rule, float): find_threshold(np.array([0., 1.]), rule)
-    elif rule not in balance_rules: raise InputError(f"threshold: {rule!r} is not one of {', '.join(balance_rules)}; pass one of these, or a fraction such as 0.33")
+    if isinstance(rule, float):
+        find_threshold(np.array([0.0, 1.0]), rule)
+    elif rule not in balance_rules:
+        raise InputError(
+            f"threshold: {rule!r} is not one of {', '.join(balance_rules)}; pass one of these, or a fraction such as 0.33"
+        )
     return rule
 
 # %% ../nbs/12_balance.ipynb #32ca9022
 @dataclass
 class LearnedRows:
     "What was learned from n scaled rows, of which no label was known."
-    importance: np.ndarray # (n,)
+
+    importance: np.ndarray  # (n,)
     threshold: float
-    pseudo_labels: np.ndarray # (n,) int64: 1 above the threshold
-    loss_curve: np.ndarray # (restarts, epochs), nats
-    diagnosis: dict # as in `Consensus`; empty under preset report
+    pseudo_labels: np.ndarray  # (n,) int64: 1 above the threshold
+    loss_curve: np.ndarray  # (restarts, epochs), nats
+    diagnosis: dict  # as in `Consensus`; empty under preset report
+
 
 def learn_rows(
-    X, # scaled rows, (n, n_features)
-    preset, # a `Preset`
-    seed=0, # of everything random
-    restarts=None, # trained networks; the preset's number by default
-    threshold=None, # a rule; the preset's by default
-    verbose=False, # show a progress bar
+    X,  # scaled rows, (n, n_features)
+    preset,  # a `Preset`
+    seed=0,  # of everything random
+    restarts=None,  # trained networks; the preset's number by default
+    threshold=None,  # a rule; the preset's by default
+    verbose=False,  # show a progress bar
 ):
     "Importance and pseudo labels of the rows: `LearnedRows`."
     rule = check_threshold(preset.threshold if threshold is None else threshold)
-    common = dict(lr=preset.lr, importance_lr=preset.importance_lr, importance_decay=preset.importance_decay, lazy=preset.lazy, verbose=verbose)
+    common = dict(
+        lr=preset.lr,
+        importance_lr=preset.importance_lr,
+        importance_decay=preset.importance_decay,
+        lazy=preset.lazy,
+        verbose=verbose,
+    )
     if preset.restarts > 1:
         found = consensus_importance(X, seed, restarts or preset.restarts, preset.keep, rule, group=4, **common)
         return LearnedRows(found.importance, found.threshold, found.pseudo_labels, found.loss_curve, found.diagnosis)
-    if restarts not in (None, 1): raise InputError("restarts: this preset trains one network; leave restarts out, or pass the preset recommended")
+    if restarts not in (None, 1):
+        raise InputError("restarts: this preset trains one network; leave restarts out, or pass the preset recommended")
     fit = train_importance(X, [seed], preset.epochs, min(preset.batch_size, len(X)), **common)
     w = fit.importance[0]
     seen = sample_rows(len(X), 20_000)
@@ -246,33 +369,40 @@ def learn_rows(
 @dataclass
 class BalancedTable:
     "A table with synthetic rows below its n own, and what they were made by."
-    frame: pd.DataFrame # original cells and synthetic numbers, then `added_columns`
-    kinds: pd.DataFrame # as `column_kinds` gives
-    rows: np.ndarray # features of all rows, scaled, (m, n_features)
-    parents: np.ndarray # of each synthetic row, the two rows it lies between, (m - n, 2)
-    learned: LearnedRows # of the original rows
-    doubts: list # reasons not to trust the pseudo labels, sentences
-    notices: list # what `notices` says of the columns
-    score: float # NMI of the pseudo labels with the target column; NaN without one
+
+    frame: pd.DataFrame  # original cells and synthetic numbers, then `added_columns`
+    kinds: pd.DataFrame  # as `column_kinds` gives
+    rows: np.ndarray  # features of all rows, scaled, (m, n_features)
+    parents: np.ndarray  # of each synthetic row, the two rows it lies between, (m - n, 2)
+    learned: LearnedRows  # of the original rows
+    doubts: list  # reasons not to trust the pseudo labels, sentences
+    notices: list  # what `notices` says of the columns
+    score: float  # NMI of the pseudo labels with the target column; NaN without one
 
     @property
-    def synthetic(self): return self.frame["synthetic"].to_numpy() == 1
+    def synthetic(self):
+        return self.frame["synthetic"].to_numpy() == 1
 
     @property
     def counts(self):
         "Rows, pseudo minority and synthetic rows as plain numbers."
-        return dict(original=len(self.learned.pseudo_labels), pseudo_minority=int(self.learned.pseudo_labels.sum()), synthetic=int(self.synthetic.sum()), rows=len(self.frame))
+        return dict(
+            original=len(self.learned.pseudo_labels),
+            pseudo_minority=int(self.learned.pseudo_labels.sum()),
+            synthetic=int(self.synthetic.sum()),
+            rows=len(self.frame),
+        )
 
 # %% ../nbs/12_balance.ipynb #b807040b
 def balance_table(
-    table, # as `read_table` gives
-    target=None, # column of true labels: set aside, only to score
-    id=(), # columns of identifiers: set aside
-    preset="recommended", # or "report"
-    threshold=None, # "cut", "kmeans", "midrange", "report" or a fraction; the preset's by default
-    seed=0, # of everything random
-    restarts=None, # trained networks; the preset's number by default
-    verbose=False, # show a progress bar
+    table,  # as `read_table` gives
+    target=None,  # column of true labels: set aside, only to score
+    id=(),  # columns of identifiers: set aside
+    preset="recommended",  # or "report"
+    threshold=None,  # "cut", "kmeans", "midrange", "report" or a fraction; the preset's by default
+    seed=0,  # of everything random
+    restarts=None,  # trained networks; the preset's number by default
+    verbose=False,  # show a progress bar
 ):
     "Learn pseudo labels from the numeric columns of a table and lift the smaller side: a `BalancedTable`. No label is involved."
     kinds = column_kinds(table, target, id)
@@ -284,61 +414,102 @@ def balance_table(
     learned = learn_rows(X, chosen, seed, restarts, threshold, verbose)
     balanced, parents, _ = grow(X, learned.pseudo_labels, smote_for(learned.pseudo_labels, chosen.k_neighbors, seed))
     made = pd.DataFrame(steps[-1].inverse_transform(balanced.X)[balanced.synthetic], columns=features)
-    frame = pd.DataFrame({name: _extended(table[name], kind, made) for name, kind in zip(kinds.column, kinds.taken_for)}, dtype=object)
-    frame = frame.assign(pseudo_label=balanced.pseudo_labels, importance=np.pad(learned.importance.astype(np.float64), (0, len(made)), constant_values=np.nan), synthetic=balanced.synthetic.astype(int))
-    return BalancedTable(frame, kinds, balanced.X, parents, learned, doubts_of(learned), notices(table, kinds), _score(table, target, learned))
+    frame = pd.DataFrame(
+        {name: _extended(table[name], kind, made) for name, kind in zip(kinds.column, kinds.taken_for)}, dtype=object
+    )
+    frame = frame.assign(
+        pseudo_label=balanced.pseudo_labels,
+        importance=np.pad(learned.importance.astype(np.float64), (0, len(made)), constant_values=np.nan),
+        synthetic=balanced.synthetic.astype(int),
+    )
+    return BalancedTable(
+        frame,
+        kinds,
+        balanced.X,
+        parents,
+        learned,
+        doubts_of(learned),
+        notices(table, kinds),
+        _score(table, target, learned),
+    )
 
 # %% ../nbs/12_balance.ipynb #af2db771
 def doubts_of(learned):
     "Reasons not to rely on what was learned: sentences."
-    said, above = doubts(learned.diagnosis) if learned.diagnosis else ["preset report trains one network and cannot check itself; preset recommended can"], learned.pseudo_labels.mean()
-    return said + [f"{above:.0%} of the rows lie above the threshold, so that those below it are the smaller side and were multiplied"]*bool(above > .5)
+    said, above = (
+        doubts(learned.diagnosis)
+        if learned.diagnosis
+        else ["preset report trains one network and cannot check itself; preset recommended can"],
+        learned.pseudo_labels.mean(),
+    )
+    return said + [
+        f"{above:.0%} of the rows lie above the threshold, so that those below it are the smaller side and were multiplied"
+    ] * bool(above > 0.5)
 
 # %% ../nbs/12_balance.ipynb #55a44d39
 def _extended(column, kind, made):
     "The cells of a column, then those of the synthetic rows."
-    if kind == "feature": new = [float(f"{value:.12g}") for value in made[column.name]]
-    elif kind == "constant, not used": new = [column[~np.isnan(numbers(column)[0])].iloc[0]]*len(made)
-    else: new = [None]*len(made)
-    if kind == "feature" and is_bool_dtype(column.dtype): column = column.astype("Int64") # no number lies between two truth values
+    if kind == "feature":
+        new = [float(f"{value:.12g}") for value in made[column.name]]
+    elif kind == "constant, not used":
+        new = [column[~np.isnan(numbers(column)[0])].iloc[0]] * len(made)
+    else:
+        new = [None] * len(made)
+    if kind == "feature" and is_bool_dtype(column.dtype):
+        column = column.astype("Int64")  # no number lies between two truth values
     return [*column, *new]
+
 
 def _score(table, target, learned):
     "NMI of the pseudo labels with the target, over the rows that have one."
-    if target is None: return np.nan
+    if target is None:
+        return np.nan
     known = (table[target].notna() & ~table[target].isin(missing_cells)).to_numpy()
-    return float(normalized_mutual_info_score(table[target][known].astype(str), learned.pseudo_labels[known])) if known.any() else np.nan
+    return (
+        float(normalized_mutual_info_score(table[target][known].astype(str), learned.pseudo_labels[known]))
+        if known.any()
+        else np.nan
+    )
 
 # %% ../nbs/12_balance.ipynb #6c5f524e
 def table_bytes(
-    balanced, # a `BalancedTable`
-    path, # the suffix says the format; "-" is CSV
-    sep=None, # what separates the cells; by suffix otherwise
+    balanced,  # a `BalancedTable`
+    path,  # the suffix says the format; "-" is CSV
+    sep=None,  # what separates the cells; by suffix otherwise
 ):
     "The content of the file `path`: bytes."
     sep, columns = separator(path, sep), list(balanced.frame.items())
-    if sep is None: return _parquet_bytes(balanced)
+    if sep is None:
+        return _parquet_bytes(balanced)
     lines = StringIO()
     writer = csv.writer(lines, delimiter=sep, lineterminator="\n")
     writer.writerow(balanced.frame.columns)
     writer.writerows(zip(*(column.astype(object).where(column.notna(), None) for _, column in columns)))
     return lines.getvalue().encode()
 
+
 def _parquet_bytes(balanced):
     "The table as Parquet."
+
     def typed(name, aside):
         column = balanced.frame[name]
-        if not aside: return numbers(column)[0]
-        return column.astype("Int64") if infer_dtype(column, skipna=True) == "integer" else column.convert_dtypes() # the latter rounds large integers
+        if not aside:
+            return numbers(column)[0]
+        return (
+            column.astype("Int64") if infer_dtype(column, skipna=True) == "integer" else column.convert_dtypes()
+        )  # the latter rounds large integers
+
     kinds, content = balanced.kinds, BytesIO()
-    frame = balanced.frame.assign(**{name: typed(name, kind.endswith("aside")) for name, kind in zip(kinds.column, kinds.taken_for)})
+    frame = balanced.frame.assign(
+        **{name: typed(name, kind.endswith("aside")) for name, kind in zip(kinds.column, kinds.taken_for)}
+    )
     frame.to_parquet(content, engine="pyarrow", index=False)
     return content.getvalue()
 
 # %% ../nbs/12_balance.ipynb #11e0d5fb
 def draw_balance(
-    balanced, # a `BalancedTable`
-    max_rows=5000, # at most so many rows are drawn as points, evenly spaced
+    balanced,  # a `BalancedTable`
+    max_rows=5000,  # at most so many rows are drawn as points, evenly spaced
 ):
     "Importance with its threshold, the training curve, and the rows before and after, in one matplotlib figure."
     figure, axes = plt.subplots(2, 2, figsize=(8.6, 6), layout="constrained")
@@ -352,7 +523,13 @@ def draw_balance(
     plot_projection(balanced.rows[drawn], origin, balanced.rows[:n], "after oversampling", axes[1, 1])
     return figure
 
-figure_formats = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}} # without what changes from day to day
+
+figure_formats = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+}  # without what changes from day to day
+
 
 def figure_bytes(figure, suffix):
     "The figure in the format of `suffix` (.png, .svg or .pdf): bytes."
@@ -367,9 +544,15 @@ table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto;font-
 td.n{text-align:right;font-variant-numeric:tabular-nums}.doubt{border-left:4px solid #b35900;padding:.2rem 1rem;background:#fff6ec}
 .fine{border-left:4px solid #0173b2;padding:.2rem 1rem;background:#eef6fc}code{background:#f3f3f3;padding:0 .2rem;overflow-wrap:anywhere}"""
 
+
 def _cell(value):
     number = isinstance(value, (int, float, np.number))
-    return f"<td class=n>{'' if value != value else format(value, 'g') if abs(value) < 1e6 else format(value, '.7g')}</td>" if number else f"<td>{html.escape(str(value))}</td>"
+    return (
+        f"<td class=n>{'' if value != value else format(value, 'g') if abs(value) < 1e6 else format(value, '.7g')}</td>"
+        if number
+        else f"<td>{html.escape(str(value))}</td>"
+    )
+
 
 def _html_table(frame):
     "A DataFrame as an HTML table, everything in it escaped."
@@ -377,18 +560,31 @@ def _html_table(frame):
     body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in frame.itertuples(index=False))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
-def _html_list(sentences): return "<ul>" + "".join(f"<li>{html.escape(one)}</li>" for one in sentences) + "</ul>" if sentences else ""
+
+def _html_list(sentences):
+    return "<ul>" + "".join(f"<li>{html.escape(one)}</li>" for one in sentences) + "</ul>" if sentences else ""
 
 # %% ../nbs/12_balance.ipynb #d8259e77
-_meanings = dict(stability="how far the restarts agree with each other (NMI)", separation="share of the variance of importance that a split explains",
-                 normalized_cut="share of neighbours that the division severs, summed over both sides")
+_meanings = dict(
+    stability="how far the restarts agree with each other (NMI)",
+    separation="share of the variance of importance that a split explains",
+    normalized_cut="share of neighbours that the division severs, summed over both sides",
+)
+
 
 def _verdict(balanced):
     "What the diagnosis says, as HTML."
     found = balanced.learned.diagnosis
-    rows = [{"measure": meaning, "value": round(found[key], 3), "trusted": f"{trusted[key][0]:g} to {trusted[key][1]:g}"} for key, meaning in _meanings.items() if found]
-    said = f"<div class=doubt><p>The pseudo labels are in doubt:</p>{_html_list(balanced.doubts)}</div>" if balanced.doubts else \
-        "<p class=fine>None of the three measures gives a reason to doubt the pseudo labels. This is a rule of thumb, not a guarantee.</p>"
+    rows = [
+        {"measure": meaning, "value": round(found[key], 3), "trusted": f"{trusted[key][0]:g} to {trusted[key][1]:g}"}
+        for key, meaning in _meanings.items()
+        if found
+    ]
+    said = (
+        f"<div class=doubt><p>The pseudo labels are in doubt:</p>{_html_list(balanced.doubts)}</div>"
+        if balanced.doubts
+        else "<p class=fine>None of the three measures gives a reason to doubt the pseudo labels. This is a rule of thumb, not a guarantee.</p>"
+    )
     return said + (_html_table(pd.DataFrame(rows)) if rows else "")
 
 # %% ../nbs/12_balance.ipynb #a02185bc
@@ -398,40 +594,51 @@ _reading = """<ul><li>Rows above the dashed threshold are pseudo minority (<code
 <li>A synthetic row (<code>synthetic</code> 1) is an interpolation, not an observation: train on it, never test on it, and split off test rows before balancing.</li>
 <li>The labels answer which rows stand apart in these columns. Whether that is the minority you mean, only rows whose class you know can tell.</li></ul>"""
 
+
 def report_page(
-    balanced, # a `BalancedTable`
-    source, # name of the input
-    options, # {name: value}, what it was made with
+    balanced,  # a `BalancedTable`
+    source,  # name of the input
+    options,  # {name: value}, what it was made with
 ):
     "One self-contained HTML page about a balanced table: text."
     figure = draw_balance(balanced)
-    picture = base64.b64encode(figure_bytes(figure, ".png")).decode(); plt.close(figure)
+    picture = base64.b64encode(figure_bytes(figure, ".png")).decode()
+    plt.close(figure)
     counts = balanced.counts
-    score = "" if np.isnan(balanced.score) else f"<p>Only to score: the normalized mutual information of the pseudo labels with the target column is {balanced.score:.3f} (0: none, 1: the same division). No label was used to find them.</p>"
+    score = (
+        ""
+        if np.isnan(balanced.score)
+        else f"<p>Only to score: the normalized mutual information of the pseudo labels with the target column is {balanced.score:.3f} (0: none, 1: the same division). No label was used to find them.</p>"
+    )
     name = html.escape(str(source))
     return f"""<!DOCTYPE html><html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width,initial-scale=1">
 <meta http-equiv=Content-Security-Policy content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"><title>{name}, balanced</title><style>{_style}</style></head><body>
-<h1>{name}, balanced</h1><p>{counts['original']} rows, of which {counts['pseudo_minority']} ({counts['pseudo_minority']/counts['original']:.1%}) are pseudo minority; {counts['synthetic']} synthetic rows make {counts['rows']}.</p>{score}
+<h1>{name}, balanced</h1><p>{counts["original"]} rows, of which {counts["pseudo_minority"]} ({counts["pseudo_minority"] / counts["original"]:.1%}) are pseudo minority; {counts["synthetic"]} synthetic rows make {counts["rows"]}.</p>{score}
 <h2>Can it be trusted?</h2>{_verdict(balanced)}<h2>Figure</h2>
 <img alt="Four panels: histogram of importance with the threshold, loss by epoch, rows on two principal components by pseudo label, and the same with synthetic rows." src="data:image/png;base64,{picture}">
 <h2>How to read it</h2>{_reading}<h2>What the columns were taken for</h2>{_html_table(balanced.kinds)}{_html_list(balanced.notices)}
-<h2>How it was made</h2><p>impaug {html.escape(__version__)}</p>{_html_table(pd.DataFrame({'option': list(options), 'value': [str(v) for v in options.values()]}))}
+<h2>How it was made</h2><p>impaug {html.escape(__version__)}</p>{_html_table(pd.DataFrame({"option": list(options), "value": [str(v) for v in options.values()]}))}
 </body></html>
 """
 
 # %% ../nbs/12_balance.ipynb #5a13d916
 def check_outputs(
-    source, # the input, or "-"
-    outputs, # {option: path or None}; "-" is standard output
-    sep=None, # as for `separator`
+    source,  # the input, or "-"
+    outputs,  # {option: path or None}; "-" is standard output
+    sep=None,  # as for `separator`
 ):
     "{option: resolved path} of the files to write, or an `InputError` where one is the input, a folder, named twice or in no known format."
-    if separator(outputs["out"], sep) is None: need_pyarrow("out")
-    if outputs.get("plot"): choose(figure_formats, Path(outputs["plot"]).suffix, "plot")
+    if separator(outputs["out"], sep) is None:
+        need_pyarrow("out")
+    if outputs.get("plot"):
+        choose(figure_formats, Path(outputs["plot"]).suffix, "plot")
     paths = {option: Path(path).resolve() for option, path in outputs.items() if path is not None and str(path) != "-"}
     for option, path in paths.items():
-        if path.is_dir(): raise InputError(f"{option}: {_named(path)} is a folder; pass the name of a file")
-        if str(source) != "-" and path.exists() and Path(source).exists() and path.samefile(source): raise InputError(f"{option}: is the input itself; pass another file, the input is never overwritten")
-        if list(paths.values()).count(path) > 1: raise InputError(f"{option}: {_named(path.name)} is named for two outputs; pass a file for each")
+        if path.is_dir():
+            raise InputError(f"{option}: {_named(path)} is a folder; pass the name of a file")
+        if str(source) != "-" and path.exists() and Path(source).exists() and path.samefile(source):
+            raise InputError(f"{option}: is the input itself; pass another file, the input is never overwritten")
+        if list(paths.values()).count(path) > 1:
+            raise InputError(f"{option}: {_named(path.name)} is named for two outputs; pass a file for each")
         check_folder(path.parent)
     return paths

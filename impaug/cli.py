@@ -17,8 +17,22 @@ from pathlib import Path
 import click
 
 from . import __version__
-from .balance import (balance_rules, balance_table, check_outputs, check_table, check_threshold, column_kinds, draw_balance, figure_bytes, kinds_text,
-                            notices, plain, read_table, report_page, table_bytes)
+from impaug.balance import (
+    balance_rules,
+    balance_table,
+    check_outputs,
+    check_table,
+    check_threshold,
+    column_kinds,
+    draw_balance,
+    figure_bytes,
+    kinds_text,
+    notices,
+    plain,
+    read_table,
+    report_page,
+    table_bytes,
+)
 from .data import InputError, load_wisconsin
 from .experiment import check_folder, draw, presets, record, run_preset, summary, write_files
 from .study import draw_study, method_table, run_study, study_json
@@ -29,14 +43,28 @@ from .study import draw_study, method_table, run_study, study_json
 @click.pass_context
 def app(context):
     "Learned row importance finds a minority without labels, and SMOTE balances it."
-    if not context.invoked_subcommand: click.echo(context.get_help())
+    if not context.invoked_subcommand:
+        click.echo(context.get_help())
 
 # %% ../nbs/14_cli.ipynb #bbeb35f1
 @app.command(short_help="The report's experiment beside its figures.")
 @click.option("--seeds", type=click.IntRange(1), default=16, show_default=True, help="How many runs of each preset.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed; the others follow it.")
-@click.option("--out", type=click.Path(path_type=Path), default="report", show_default=True, help="Folder for the figures and report.json.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where to write the record.  [default: OUT/report.json]")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed; the others follow it."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="report",
+    show_default=True,
+    help="Folder for the figures and report.json.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    help="Where to write the record.  [default: OUT/report.json]",
+)
 @click.option("--data", help="Path or URL of UCI's table.  [default: the bundled copy]")
 @click.option("--quiet", is_flag=True, help="The table alone: no progress bars, no closing line.")
 def report(seeds, seed, out, json_file, data, quiet):
@@ -44,61 +72,120 @@ def report(seeds, seed, out, json_file, data, quiet):
     wisconsin, out, json_file = load_wisconsin(data), check_folder(out), json_target(json_file, out, "report.json")
     runs = {}
     for name in presets:
-        if not quiet: click.echo(f"preset {name}: {seeds} runs", err=True)
+        if not quiet:
+            click.echo(f"preset {name}: {seeds} runs", err=True)
         runs[name] = run_preset(name, range(seed, seed + seeds), wisconsin, verbose=not quiet)
     result = record(sum(runs.values(), []), wisconsin)
-    write_files(out, {name: figure for group in runs.values() for name, figure in draw(group).items()} | {json_file: json.dumps(result, indent=1) + "\n"})
+    write_files(
+        out,
+        {name: figure for group in runs.values() for name, figure in draw(group).items()}
+        | {json_file: json.dumps(result, indent=1) + "\n"},
+    )
     click.echo(summary(result).to_string())
-    for line in warnings_of(sum(runs.values(), [])): click.echo(line, err=True)
-    if not quiet: click.echo(f"\nWrote {os.path.relpath(json_file)} and the figures in {out}/. Look next at {out}/report-importance.png beside "
-                             f"{out}/recommended-importance.png, then at nbs/06_why.ipynb for the reason.")
+    for line in warnings_of(sum(runs.values(), [])):
+        click.echo(line, err=True)
+    if not quiet:
+        click.echo(
+            f"\nWrote {os.path.relpath(json_file)} and the figures in {out}/. Look next at {out}/report-importance.png beside "
+            f"{out}/recommended-importance.png, then at nbs/06_why.ipynb for the reason."
+        )
 
 # %% ../nbs/14_cli.ipynb #1ef2876f
 def warnings_of(runs):
     "A line for each reason not to trust pseudo labels, with how many runs of which preset it concerns."
     said = Counter((run.figures["preset"], doubt.split(":")[0]) for run in runs for doubt in run.doubts)
-    return [f"warning: preset {preset}, {count} of {sum(run.figures['preset'] == preset for run in runs)} runs: {doubt}" for (preset, doubt), count in said.items()]
+    return [
+        f"warning: preset {preset}, {count} of {sum(run.figures['preset'] == preset for run in runs)} runs: {doubt}"
+        for (preset, doubt), count in said.items()
+    ]
 
 # %% ../nbs/14_cli.ipynb #26a3592a
 def json_target(json_file, out, name):
     "Absolute path of the record, `out`/`name` unless given, after making sure that it could be written."
-    target = (json_file or Path(out)/name).absolute()
+    target = (json_file or Path(out) / name).absolute()
     check_folder(target.parent)
-    if target.is_dir(): raise InputError(f"json: {target.name} is a folder; pass the name of a file")
+    if target.is_dir():
+        raise InputError(f"json: {target.name} is a folder; pass the name of a file")
     return target
 
 # %% ../nbs/14_cli.ipynb #15ac8ce1
 @app.command(short_help="Peers, more tables, ablations, balancing.")
 @click.option("--seeds", type=click.IntRange(1), default=50, show_default=True, help="How many runs of each method.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed; the others follow it.")
-@click.option("--out", type=click.Path(path_type=Path), default="study", show_default=True, help="Folder for the figures and study.json.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where to write every run.  [default: OUT/study.json]")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed; the others follow it."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="study",
+    show_default=True,
+    help="Folder for the figures and study.json.",
+)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Where to write every run.  [default: OUT/study.json]"
+)
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes to use; -1 for one a core.")
-@click.option("--checkpoint", type=click.Path(path_type=Path, dir_okay=False), help="Remember finished runs in this file; the same command takes them up again.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Remember finished runs in this file; the same command takes them up again.",
+)
 @click.option("--quiet", is_flag=True, help="The table alone: no progress bar, no closing line.")
 def study(seeds, seed, out, json_file, jobs, checkpoint, quiet):
     "Compare both presets with their peers, on more tables, and ask whether balancing helps. Takes about ten minutes with 50 seeds."
     out, json_file = check_folder(out), json_target(json_file, out, "study.json")
-    try: result = run_study(seeds, seed, not quiet, jobs, checkpoint)
-    except KeyboardInterrupt: raise click.ClickException(f"interrupted; the same command goes on with what {checkpoint} holds" if checkpoint else "interrupted; nothing was kept (--checkpoint FILE would)")
+    try:
+        result = run_study(seeds, seed, not quiet, jobs, checkpoint)
+    except KeyboardInterrupt:
+        raise click.ClickException(
+            f"interrupted; the same command goes on with what {checkpoint} holds"
+            if checkpoint
+            else "interrupted; nothing was kept (--checkpoint FILE would)"
+        )
     write_files(out, {**draw_study(result), json_file: study_json(result)})
     click.echo(method_table(result).to_string())
-    if not quiet: click.echo(f"\nWrote {os.path.relpath(json_file)} and the figures in {out}/. Look next at {out}/study.png, then at nbs/09_study.ipynb.")
+    if not quiet:
+        click.echo(
+            f"\nWrote {os.path.relpath(json_file)} and the figures in {out}/. Look next at {out}/study.png, then at nbs/09_study.ipynb."
+        )
 
 # %% ../nbs/14_cli.ipynb #a5d0e8dc
 def threshold_rule(context, option, text):
     "A threshold from the command line: a rule's name, or a fraction."
-    try: return None if text is None else check_threshold(float(text))
-    except InputError: raise
-    except ValueError: return check_threshold(text)
+    try:
+        return None if text is None else check_threshold(float(text))
+    except InputError:
+        raise
+    except ValueError:
+        return check_threshold(text)
+
 
 @app.command(short_help="Balance a table of your own.")
 @click.argument("source", metavar="IN")
-@click.option("-o", "--out", required=True, metavar="OUT", help="The balanced table: a .csv, .tsv or .parquet file, or - for CSV on standard output.")
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="OUT",
+    help="The balanced table: a .csv, .tsv or .parquet file, or - for CSV on standard output.",
+)
 @click.option("--target", metavar="COLUMN", help="Column of true labels: set aside, never learned from.")
-@click.option("--id", "ids", multiple=True, metavar="COLUMN", help="Column that only names the row: set aside. May be repeated.")
-@click.option("--preset", type=click.Choice(list(presets)), default="recommended", show_default=True, help="How importance is learned.")
-@click.option("--threshold", callback=threshold_rule, metavar="RULE", help=f"Where importance is cut: {', '.join(balance_rules)}, or a fraction of (max + min).  [default: the preset's]")
+@click.option(
+    "--id", "ids", multiple=True, metavar="COLUMN", help="Column that only names the row: set aside. May be repeated."
+)
+@click.option(
+    "--preset",
+    type=click.Choice(list(presets)),
+    default="recommended",
+    show_default=True,
+    help="How importance is learned.",
+)
+@click.option(
+    "--threshold",
+    callback=threshold_rule,
+    metavar="RULE",
+    help=f"Where importance is cut: {', '.join(balance_rules)}, or a fraction of (max + min).  [default: the preset's]",
+)
 @click.option("--restarts", type=click.IntRange(1), help="Networks to train.  [default: the preset's]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random.")
 @click.option("--sep", help="What separates cells, such as ';'.  [default: by the file's suffix]")
@@ -113,47 +200,80 @@ def balance(source, out, target, ids, preset, threshold, restarts, seed, sep, pl
     table = read_table(source, sep)
     kinds = column_kinds(table, target, ids)
     check_table(table, kinds)
-    if not quiet: click.echo(kinds_text(kinds) + "\n", err=True)
-    for line in notices(table, kinds): click.echo(f"warning: {line}", err=True)
+    if not quiet:
+        click.echo(kinds_text(kinds) + "\n", err=True)
+    for line in notices(table, kinds):
+        click.echo(f"warning: {line}", err=True)
     balanced = uninterrupted(balance_table, table, target, ids, preset, threshold, seed, restarts, verbose=not quiet)
-    for line in balanced.doubts: click.echo(f"warning: the pseudo labels are in doubt: {line}", err=True)
+    for line in balanced.doubts:
+        click.echo(f"warning: the pseudo labels are in doubt: {line}", err=True)
     name = "standard input" if source == "-" else Path(source).name
-    contents = {"out": lambda: table_bytes(balanced, out, sep), "plot": lambda: figure_bytes(draw_balance(balanced), Path(plot).suffix),
-                "report": lambda: report_page(balanced, name, {key: value for key, value in click.get_current_context().params.items() if value not in (None, ())})}
+    contents = {
+        "out": lambda: table_bytes(balanced, out, sep),
+        "plot": lambda: figure_bytes(draw_balance(balanced), Path(plot).suffix),
+        "report": lambda: report_page(
+            balanced,
+            name,
+            {key: value for key, value in click.get_current_context().params.items() if value not in (None, ())},
+        ),
+    }
     write_files(".", {path: contents[option]() for option, path in paths.items()})
-    if out == "-": to_standard_output(contents["out"]())
-    if not quiet: click.echo(closing_lines(balanced, out, target, plot, page), err=True)
+    if out == "-":
+        to_standard_output(contents["out"]())
+    if not quiet:
+        click.echo(closing_lines(balanced, out, target, plot, page), err=True)
 
 # %% ../nbs/14_cli.ipynb #fc234c27
 def uninterrupted(call, *args, **kwargs):
     "`call`, where an interrupt is an interrupt: the restarts that are finished by then do not count."
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="interrupted:")
-        try: return call(*args, **kwargs)
-        except UserWarning: raise KeyboardInterrupt from None
+        try:
+            return call(*args, **kwargs)
+        except UserWarning:
+            raise KeyboardInterrupt from None
+
 
 def to_standard_output(data):
     "Write bytes to standard output, or an `InputError` if it takes no more."
-    try: sys.stdout.buffer.write(data); sys.stdout.flush()
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
     except OSError as e:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()) # or Python tries again on its way out
-        raise InputError(f"out: standard output does not take the whole table ({e.strerror}); what was written is not complete") from None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again on its way out
+        raise InputError(
+            f"out: standard output does not take the whole table ({e.strerror}); what was written is not complete"
+        ) from None
 
 # %% ../nbs/14_cli.ipynb #44d375d8
 def closing_lines(balanced, out, target, plot, page):
     "What was written, and where to look next."
     n = balanced.counts
-    lines = [f"\n{n['original']} rows, {n['pseudo_minority']} of them pseudo minority; {n['synthetic']} synthetic rows make {n['rows']}."]
-    if target is not None: lines.append(f"NMI of the pseudo labels with {plain(target)!r}, which only scores: {balanced.score:.3f}")
-    look = f"at {page}" if page else f"at {plot}: is there a gap at the threshold" if plot else "at the outcome: the same command with --report FILE.html draws and explains it"
+    lines = [
+        f"\n{n['original']} rows, {n['pseudo_minority']} of them pseudo minority; {n['synthetic']} synthetic rows make {n['rows']}."
+    ]
+    if target is not None:
+        lines.append(f"NMI of the pseudo labels with {plain(target)!r}, which only scores: {balanced.score:.3f}")
+    look = (
+        f"at {page}"
+        if page
+        else f"at {plot}: is there a gap at the threshold"
+        if plot
+        else "at the outcome: the same command with --report FILE.html draws and explains it"
+    )
     return "\n".join([*lines, f"Wrote {'standard output' if out == '-' else out}. Look next {look}."])
 
 # %% ../nbs/14_cli.ipynb #f8cc8dbf
 def main(args=None):
     "Entry point of the `impaug` command."
-    try: sys.exit(app(args, prog_name="impaug", standalone_mode=False) or 0)
-    except InputError as e: message = str(e)
-    except click.ClickException as e: message = e.format_message()
-    except (KeyboardInterrupt, click.Abort): print("impaug: interrupted; nothing was written", file=sys.stderr); sys.exit(130)
+    try:
+        sys.exit(app(args, prog_name="impaug", standalone_mode=False) or 0)
+    except InputError as e:
+        message = str(e)
+    except click.ClickException as e:
+        message = e.format_message()
+    except (KeyboardInterrupt, click.Abort):
+        print("impaug: interrupted; nothing was written", file=sys.stderr)
+        sys.exit(130)
     print(f"impaug: {message}", file=sys.stderr)
     sys.exit(2)

@@ -26,39 +26,43 @@ def sample_rows(n, max_rows):
     "At most `max_rows` of `n` row numbers, evenly spaced; all of them where they are few enough."
     return np.linspace(0, n - 1, min(n, max_rows)).astype(np.int64)
 
+
 def majority_mode(
-    X, # rows, (n, n_features)
-    max_rows=2000, # at most so many rows, evenly spaced, are looked at: the cost is quadratic in them
+    X,  # rows, (n, n_features)
+    max_rows=2000,  # at most so many rows, evenly spaced, are looked at: the cost is quadratic in them
 ):
     "Centre of the tightest ball around a row that holds half of the rows: (n_features,)."
     X = X[sample_rows(len(X), max_rows)]
-    half = (len(X) + 1)//2
+    half = (len(X) + 1) // 2
     distance, nearest = NearestNeighbors(n_neighbors=half).fit(X).kneighbors(X)
     return X[nearest[distance[:, -1].argmin()]].mean(axis=0)
 
 # %% ../nbs/07_consensus.ipynb #bbc50618
 def find_anchor(
-    X, # rows, (n, n_features)
-    reach=1.0, # how far off, in extents of the data along the line from mode to mean
+    X,  # rows, (n, n_features)
+    reach=1.0,  # how far off, in extents of the data along the line from mode to mean
 ):
     "The point that importance scales about: off the data, on the majority's side. (n_features,)."
     mode = majority_mode(X)
     direction = X.mean(axis=0) - mode
     length = np.linalg.norm(direction)
-    if length == 0: raise InputError("X: its mode and its mean coincide, so no side is the majority's; pass an anchor")
-    along = (X - mode) @ direction/length
-    return mode - reach*np.ptp(along)*direction/length
+    if length == 0:
+        raise InputError("X: its mode and its mean coincide, so no side is the majority's; pass an anchor")
+    along = (X - mode) @ direction / length
+    return mode - reach * np.ptp(along) * direction / length
 
 # %% ../nbs/07_consensus.ipynb #4eddc549
 def neighbours(
-    X, # rows, (n, n_features)
-    k=10, # how many for each row
-    max_rows=20_000, # of more rows than these, an evenly spaced sample stands for all
+    X,  # rows, (n, n_features)
+    k=10,  # how many for each row
+    max_rows=20_000,  # of more rows than these, an evenly spaced sample stands for all
 ):
     "Row numbers of the `k` nearest other rows, within the sample: int array (n, k)."
     X = X[sample_rows(len(X), max_rows)]
-    if len(X) <= k: raise InputError(f"X: {len(X)} rows are too few for {k} neighbours each; pass more rows or fewer neighbours")
+    if len(X) <= k:
+        raise InputError(f"X: {len(X)} rows are too few for {k} neighbours each; pass more rows or fewer neighbours")
     return NearestNeighbors(n_neighbors=k).fit(X).kneighbors(return_distance=False)
+
 
 def degrees(graph):
     "Joins of each row, its own and those of rows that chose it: (n,)."
@@ -66,39 +70,43 @@ def degrees(graph):
 
 # %% ../nbs/07_consensus.ipynb #5659cc4b
 def normalized_cut(
-    graph, # as `neighbours` gives, (n, k)
-    labels, # 0 or 1, (n,)
+    graph,  # as `neighbours` gives, (n, k)
+    labels,  # 0 or 1, (n,)
 ):
     "Normalized cut of a labeling on the neighbour graph: 0 where no join is severed, 2 where a side is empty."
     labels, joins = np.asarray(labels), degrees(graph)
-    severed = 2*(labels[:, None] != labels[graph]).sum()
+    severed = 2 * (labels[:, None] != labels[graph]).sum()
     sides = joins[labels == 0].sum(), joins[labels == 1].sum()
-    return severed/sides[0] + severed/sides[1] if min(sides) else 2.
+    return severed / sides[0] + severed / sides[1] if min(sides) else 2.0
 
 # %% ../nbs/07_consensus.ipynb #b6d95c80
 def cut_threshold(
-    importance, # (n,)
-    graph, # as `neighbours` gives, (n, k)
+    importance,  # (n,)
+    graph,  # as `neighbours` gives, (n, k)
 ):
     "The threshold whose pseudo labels have the least normalized cut: a float, midway between two rows."
     order = np.argsort(importance, kind="stable")
-    rank = np.empty(len(order), dtype=np.int64); rank[order] = np.arange(len(order))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
     a, b = np.repeat(rank, graph.shape[1]), rank[graph.ravel()]
     opened, closed = (np.bincount(end(a, b), minlength=len(order)) for end in (np.minimum, np.maximum))
-    severed, joins = 2*np.cumsum(opened - closed)[:-1], np.cumsum(degrees(graph)[order])
-    cut = severed/joins[:-1] + severed/(joins[-1] - joins[:-1])
+    severed, joins = 2 * np.cumsum(opened - closed)[:-1], np.cumsum(degrees(graph)[order])
+    cut = severed / joins[:-1] + severed / (joins[-1] - joins[:-1])
     values = np.asarray(importance, dtype=np.float64)[order]
     best = np.where(np.diff(values) > 0, cut, np.inf).argmin()
-    return float((values[best] + values[best + 1])/2)
+    return float((values[best] + values[best + 1]) / 2)
 
 # %% ../nbs/07_consensus.ipynb #74a7f8b2
 def average_importance(
-    importances, # (S, n)
+    importances,  # (S, n)
 ):
     "Mean of the standardised vectors, each turned to agree with the mean: (n,)."
-    z = (importances - importances.mean(axis=1, keepdims=True))/np.maximum(importances.std(axis=1, keepdims=True), 1e-12)
+    z = (importances - importances.mean(axis=1, keepdims=True)) / np.maximum(
+        importances.std(axis=1, keepdims=True), 1e-12
+    )
     mean = z[0]
-    for _ in range(3): mean = (z*np.where(z @ mean < 0, -1, 1)[:, None]).mean(axis=0)
+    for _ in range(3):
+        mean = (z * np.where(z @ mean < 0, -1, 1)[:, None]).mean(axis=0)
     return mean
 
 # %% ../nbs/07_consensus.ipynb #124f3620
@@ -106,37 +114,46 @@ def separation(values):
     "Share of the variance of `values` (n,) that a split into two groups explains: 1 for two points, 3/4 for a uniform spread."
     values = np.asarray(values, dtype=np.float64)
     side = values > kmeans_threshold(values)
-    within = sum(values[side == s].var()*np.mean(side == s) for s in (False, True))
-    return float(1 - within/values.var())
+    within = sum(values[side == s].var() * np.mean(side == s) for s in (False, True))
+    return float(1 - within / values.var())
 
 # %% ../nbs/07_consensus.ipynb #56c48c17
-trusted = dict(stability=(.85, 1.), separation=(.97, 1.), normalized_cut=(0., .2))
-_doubts = dict(stability="the restarts disagree: mean NMI {:.2f} between those kept", separation="importance has no clear gap: a split explains {:.2f} of its variance",
-               normalized_cut="the division severs many neighbours: normalized cut {:.2f}")
+trusted = dict(stability=(0.85, 1.0), separation=(0.97, 1.0), normalized_cut=(0.0, 0.2))
+_doubts = dict(
+    stability="the restarts disagree: mean NMI {:.2f} between those kept",
+    separation="importance has no clear gap: a split explains {:.2f} of its variance",
+    normalized_cut="the division severs many neighbours: normalized cut {:.2f}",
+)
+
 
 def doubts(diagnosis):
     "Reasons not to trust a `Consensus`, as sentences; an empty list where there is none."
-    return [_doubts[key].format(diagnosis[key]) for key, (least, most) in trusted.items() if not least <= diagnosis[key] <= most]
+    return [
+        _doubts[key].format(diagnosis[key])
+        for key, (least, most) in trusted.items()
+        if not least <= diagnosis[key] <= most
+    ]
 
 # %% ../nbs/07_consensus.ipynb #e62cf034
 @dataclass
 class Consensus:
     "What `consensus_importance` found for n rows."
-    importance: np.ndarray # (n,) float64: average over the restarts kept, standardised; larger is pseudo minority
-    threshold: float # where it was cut
-    pseudo_labels: np.ndarray # (n,) int64: 1 pseudo minority, the smaller side
-    clusters: np.ndarray # (n,) int64: the vote of the kept networks on the plain rows
-    networks: list # those kept, best first
-    turned: list # for each, whether its output 0 is the pseudo minority
-    kept: np.ndarray # their numbers among the restarts
-    loss_curve: np.ndarray # (keep, epochs): of those kept, nats
-    monitored: list # as in `ImportanceFit`
-    anchor: np.ndarray # (n_features,)
-    diagnosis: dict # stability, network, separation, normalized_cut
+
+    importance: np.ndarray  # (n,) float64: average over the restarts kept, standardised; larger is pseudo minority
+    threshold: float  # where it was cut
+    pseudo_labels: np.ndarray  # (n,) int64: 1 pseudo minority, the smaller side
+    clusters: np.ndarray  # (n,) int64: the vote of the kept networks on the plain rows
+    networks: list  # those kept, best first
+    turned: list  # for each, whether its output 0 is the pseudo minority
+    kept: np.ndarray  # their numbers among the restarts
+    loss_curve: np.ndarray  # (keep, epochs): of those kept, nats
+    monitored: list  # as in `ImportanceFit`
+    anchor: np.ndarray  # (n_features,)
+    diagnosis: dict  # stability, network, separation, normalized_cut
 
     def predict(self, X):
         "Vote of the kept networks on rows (m, n_features), scaled as in training: int64 (m,), 1 pseudo minority."
-        return (self.predict_proba(X)[:, 1] > .5).astype(np.int64)
+        return (self.predict_proba(X)[:, 1] > 0.5).astype(np.int64)
 
     def predict_proba(self, X):
         "Mean probability of pseudo majority and minority over the kept networks: (m, 2)."
@@ -149,9 +166,10 @@ def _labelled(importance, rule, graph):
     threshold = cut_threshold(importance, graph) if rule == "cut" else find_threshold(importance, rule)
     return threshold, (importance > threshold).astype(np.int64)
 
+
 def _pairwise_nmi(labelings):
-    pairs = [normalized_mutual_info_score(a, b) for i, a in enumerate(labelings) for b in labelings[i + 1:]]
-    return float(np.mean(pairs)) if pairs else 1.
+    pairs = [normalized_mutual_info_score(a, b) for i, a in enumerate(labelings) for b in labelings[i + 1 :]]
+    return float(np.mean(pairs)) if pairs else 1.0
 
 # %% ../nbs/07_consensus.ipynb #d40a5cee
 @torch.no_grad()
@@ -160,94 +178,136 @@ def _probabilities(networks, X):
     blocks = torch.as_tensor(X, dtype=torch.float32).split(65536)
     return np.stack([np.concatenate([net(block).softmax(-1).numpy() for block in blocks]) for net in networks])
 
+
 def neighbour_loss(p, graph):
     "SCAN's objective (Van Gansbeke et al. 2020) for outputs p (n, n_clusters): neighbours alike, classes all used."
-    alike = -np.log((p[:, None]*p[graph]).sum(-1).clip(1e-12)).mean()
+    alike = -np.log((p[:, None] * p[graph]).sum(-1).clip(1e-12)).mean()
     mean = p.mean(axis=0)
-    return float(alike + (mean*np.log(mean.clip(1e-12))).sum())
+    return float(alike + (mean * np.log(mean.clip(1e-12))).sum())
 
 # %% ../nbs/07_consensus.ipynb #feb40f43
-criteria = {"cut": lambda fit, labels, p, graph: [normalized_cut(graph, one) for one in labels],
-            "neighbour": lambda fit, labels, p, graph: [neighbour_loss(one, graph) for one in p],
-            "loss": lambda fit, labels, p, graph: fit.loss_curve[:, -1]}
+criteria = {
+    "cut": lambda fit, labels, p, graph: [normalized_cut(graph, one) for one in labels],
+    "neighbour": lambda fit, labels, p, graph: [neighbour_loss(one, graph) for one in p],
+    "loss": lambda fit, labels, p, graph: fit.loss_curve[:, -1],
+}
 
 # %% ../nbs/07_consensus.ipynb #b20c36de
 def agree(
-    fit, # an `ImportanceFit` of several restarts
-    X, # the rows it was trained on
-    graph, # their `neighbours`
-    anchor, # the anchor it was trained with
-    keep=8, # how many restarts to average
-    threshold="cut", # "cut", or a rule of `impaug.threshold`
-    choose_by="cut", # which restarts are kept: those with the least value of this key of `criteria`
+    fit,  # an `ImportanceFit` of several restarts
+    X,  # the rows it was trained on
+    graph,  # their `neighbours`
+    anchor,  # the anchor it was trained with
+    keep=8,  # how many restarts to average
+    threshold="cut",  # "cut", or a rule of `impaug.threshold`
+    choose_by="cut",  # which restarts are kept: those with the least value of this key of `criteria`
 ):
     "One answer from many restarts: a `Consensus`."
     seen = sample_rows(len(X), len(graph))
-    if threshold != "cut" and not isinstance(threshold, float): choose(threshold_rules, threshold, "threshold")
+    if threshold != "cut" and not isinstance(threshold, float):
+        choose(threshold_rules, threshold, "threshold")
     each = np.stack([_labelled(w[seen], threshold, graph)[1] for w in fit.importance])
     p = _probabilities(fit.networks, X)
     kept = np.argsort(choose(criteria, choose_by, "choose_by")(fit, each, p[:, seen], graph), kind="stable")[:keep]
     importance = average_importance(fit.importance[kept].astype(np.float64))
     cut = _labelled(importance[seen], threshold, graph)[0]
     labels = (importance > cut).astype(np.int64)
-    if labels.mean() > .5: importance, cut, labels = -importance, -cut, 1 - labels # the minority is the smaller side
-    turned = [(p[s].argmax(-1) == labels).mean() < .5 for s in kept]
-    vote = np.mean([p[s][:, 0 if t else 1] for s, t in zip(kept, turned)], axis=0) > .5
-    diagnosis = dict(stability=_pairwise_nmi(each[kept]), network=float(normalized_mutual_info_score(labels, vote)),
-                     separation=separation(importance), normalized_cut=float(normalized_cut(graph, labels[seen])))
-    return Consensus(importance, cut, labels, vote.astype(np.int64), [fit.networks[s] for s in kept], turned, kept, fit.loss_curve[kept], fit.monitored, anchor, diagnosis)
+    if labels.mean() > 0.5:
+        importance, cut, labels = -importance, -cut, 1 - labels  # the minority is the smaller side
+    turned = [(p[s].argmax(-1) == labels).mean() < 0.5 for s in kept]
+    vote = np.mean([p[s][:, 0 if t else 1] for s, t in zip(kept, turned)], axis=0) > 0.5
+    diagnosis = dict(
+        stability=_pairwise_nmi(each[kept]),
+        network=float(normalized_mutual_info_score(labels, vote)),
+        separation=separation(importance),
+        normalized_cut=float(normalized_cut(graph, labels[seen])),
+    )
+    return Consensus(
+        importance,
+        cut,
+        labels,
+        vote.astype(np.int64),
+        [fit.networks[s] for s in kept],
+        turned,
+        kept,
+        fit.loss_curve[kept],
+        fit.monitored,
+        anchor,
+        diagnosis,
+    )
 
 # %% ../nbs/07_consensus.ipynb #14cbefd5
 def train_in_groups(
-    X, # rows, (n, n_features)
-    seeds, # one restart each
-    group=16, # restarts trained side by side, fewer where the rows are very many
-    verbose=False, # show a progress bar of restarts
-    **kwargs, # handed to `train_importance`
+    X,  # rows, (n, n_features)
+    seeds,  # one restart each
+    group=16,  # restarts trained side by side, fewer where the rows are very many
+    verbose=False,  # show a progress bar of restarts
+    **kwargs,  # handed to `train_importance`
 ):
     "An `ImportanceFit` of all restarts; after an interrupt, of those in finished groups."
-    group, fits = max(1, min(group, 2**23//len(X))), []
+    group, fits = max(1, min(group, 2**23 // len(X))), []
     with tqdm(total=len(seeds), desc="restarts", unit="restart", disable=not verbose) as bar:
         try:
             for i in range(0, len(seeds), group):
-                fits.append(train_importance(X, seeds=seeds[i:i + group], **kwargs)); bar.update(len(fits[-1].networks))
+                fits.append(train_importance(X, seeds=seeds[i : i + group], **kwargs))
+                bar.update(len(fits[-1].networks))
         except KeyboardInterrupt:
-            if not fits: raise
-            warnings.warn(f"interrupted: {sum(len(fit.networks) for fit in fits)} of {len(seeds)} restarts are finished and used")
+            if not fits:
+                raise
+            warnings.warn(
+                f"interrupted: {sum(len(fit.networks) for fit in fits)} of {len(seeds)} restarts are finished and used"
+            )
     return join_fits(fits)
+
 
 def join_fits(fits):
     "Restarts of several fits on the same rows as one `ImportanceFit`."
-    importance, found, curve = (np.concatenate([getattr(fit, key) for fit in fits]) for key in ("importance", "clusters", "loss_curve"))
-    return ImportanceFit(importance, found, curve, sum((fit.networks for fit in fits), []), [np.concatenate(at) for at in zip(*(fit.monitored for fit in fits))])
+    importance, found, curve = (
+        np.concatenate([getattr(fit, key) for fit in fits]) for key in ("importance", "clusters", "loss_curve")
+    )
+    return ImportanceFit(
+        importance,
+        found,
+        curve,
+        sum((fit.networks for fit in fits), []),
+        [np.concatenate(at) for at in zip(*(fit.monitored for fit in fits))],
+    )
 
 # %% ../nbs/07_consensus.ipynb #33032905
 def train_restarts(
-    X, # rows, (n, n_features), scaled, without missing values
-    seed=0, # of all restarts
-    restarts=32, # how many
-    steps=800, # batches each restart sees, at least; never fewer than 20 passes
-    batch_size=None, # rows a step; 32, and more where the rows are many, by default
-    n_neighbors=10, # of the neighbour graph
-    reach=1.0, # as in `find_anchor`
-    anchor=None, # given instead of found
-    **kwargs, # handed to `train_in_groups` and `train_importance`
+    X,  # rows, (n, n_features), scaled, without missing values
+    seed=0,  # of all restarts
+    restarts=32,  # how many
+    steps=800,  # batches each restart sees, at least; never fewer than 20 passes
+    batch_size=None,  # rows a step; 32, and more where the rows are many, by default
+    n_neighbors=10,  # of the neighbour graph
+    reach=1.0,  # as in `find_anchor`
+    anchor=None,  # given instead of found
+    **kwargs,  # handed to `train_in_groups` and `train_importance`
 ):
     "Train the restarts about an anchor: an `ImportanceFit`, the neighbour graph, the anchor."
     X = check_rows(X, min_rows=n_neighbors + 1)
-    anchor, batch_size = find_anchor(X, reach) if anchor is None else anchor, min(batch_size or sensible_batch(len(X)), len(X))
-    options = dict(importance_lr=.01, importance_decay=0., lazy=True, epochs=max(20, -(-steps*batch_size//len(X)))) | kwargs
-    fit = train_in_groups(X, [10_000*seed + s for s in range(restarts)], batch_size=batch_size, anchor=anchor, **options)
+    anchor, batch_size = (
+        find_anchor(X, reach) if anchor is None else anchor,
+        min(batch_size or sensible_batch(len(X)), len(X)),
+    )
+    options = (
+        dict(importance_lr=0.01, importance_decay=0.0, lazy=True, epochs=max(20, -(-steps * batch_size // len(X))))
+        | kwargs
+    )
+    fit = train_in_groups(
+        X, [10_000 * seed + s for s in range(restarts)], batch_size=batch_size, anchor=anchor, **options
+    )
     return fit, neighbours(X, n_neighbors), anchor
 
 # %% ../nbs/07_consensus.ipynb #5fdb49be
 def consensus_importance(
-    X, # rows, (n, n_features), scaled, without missing values
-    seed=0, # of all restarts
-    restarts=32, # how many are trained
-    keep=8, # how many are averaged
-    threshold="cut", # "cut", or a rule of `impaug.threshold`
-    **kwargs, # handed to `train_restarts`
+    X,  # rows, (n, n_features), scaled, without missing values
+    seed=0,  # of all restarts
+    restarts=32,  # how many are trained
+    keep=8,  # how many are averaged
+    threshold="cut",  # "cut", or a rule of `impaug.threshold`
+    **kwargs,  # handed to `train_restarts`
 ):
     "Train restarts about an anchor, keep the best, average, cut: a `Consensus`. No label is involved."
     X = check_rows(X)

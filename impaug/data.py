@@ -23,36 +23,54 @@ class InputError(ValueError):
     "A mistake in what the caller passed in: the message names the argument and the remedy."
 
 # %% ../nbs/00_data.ipynb #d8bca115
-wisconsin_columns = ["sample_code_number", "clump_thickness", "cell_size_uniformity", "cell_shape_uniformity",
-                     "marginal_adhesion", "epithelial_cell_size", "bare_nuclei", "bland_chromatin",
-                     "normal_nucleoli", "mitoses"]
+wisconsin_columns = [
+    "sample_code_number",
+    "clump_thickness",
+    "cell_size_uniformity",
+    "cell_shape_uniformity",
+    "marginal_adhesion",
+    "epithelial_cell_size",
+    "bare_nuclei",
+    "bland_chromatin",
+    "normal_nucleoli",
+    "mitoses",
+]
 wisconsin_sha256 = "402c585309c399237740f635ef9919dc512cca12cbeb20de5e563a4593f22b64"
 
 # %% ../nbs/00_data.ipynb #e04a5846
 def _bundled_table():
     "Path of the table that ships with the package, its checksum verified."
     import impaug
-    path = Path(impaug.__file__).parent/"datasets"/"breast-cancer-wisconsin.data"
-    if not path.is_file(): raise InputError(f"path: the bundled table is missing from {path.parent.name}/; reinstall impaug")
+
+    path = Path(impaug.__file__).parent / "datasets" / "breast-cancer-wisconsin.data"
+    if not path.is_file():
+        raise InputError(f"path: the bundled table is missing from {path.parent.name}/; reinstall impaug")
     if hashlib.sha256(path.read_bytes()).hexdigest() != wisconsin_sha256:
-        raise InputError(f"path: the bundled {path.name} is damaged (wrong SHA-256); reinstall impaug or pass a path or URL")
+        raise InputError(
+            f"path: the bundled {path.name} is damaged (wrong SHA-256); reinstall impaug or pass a path or URL"
+        )
     return path
 
 # %% ../nbs/00_data.ipynb #3b64942f
 def _read_wisconsin(source):
     "UCI's comma-separated layout as a DataFrame of the ten columns and the class."
-    try: frame = pd.read_csv(source, header=None, na_values="?")
+    try:
+        frame = pd.read_csv(source, header=None, na_values="?")
     except (OSError, ValueError) as e:
-        raise InputError(f"path: cannot read {source} as UCI's table ({str(e).splitlines()[0]}); "
-                         "pass UCI's breast-cancer-wisconsin.data, or nothing for the bundled copy") from None
+        raise InputError(
+            f"path: cannot read {source} as UCI's table ({str(e).splitlines()[0]}); "
+            "pass UCI's breast-cancer-wisconsin.data, or nothing for the bundled copy"
+        ) from None
     if frame.shape[1] != 11 or not all(map(is_numeric_dtype, frame.dtypes)) or not frame[10].isin([2, 4]).all():
-        raise InputError(f"path: {source} is not in UCI's layout (eleven numeric columns, class 2 or 4 last); "
-                         "pass UCI's breast-cancer-wisconsin.data, or nothing for the bundled copy")
+        raise InputError(
+            f"path: {source} is not in UCI's layout (eleven numeric columns, class 2 or 4 last); "
+            "pass UCI's breast-cancer-wisconsin.data, or nothing for the bundled copy"
+        )
     return frame.set_axis([*wisconsin_columns, "class"], axis=1)
 
 # %% ../nbs/00_data.ipynb #b9760139
 def load_wisconsin(
-    path=None, # path or URL of a file in UCI's layout; the bundled copy by default
+    path=None,  # path or URL of a file in UCI's layout; the bundled copy by default
 ):
     """Breast Cancer Wisconsin (Original) as a scikit-learn `Bunch`.
 
@@ -61,43 +79,62 @@ def load_wisconsin(
     missing, damaged or in another layout. Source: Wolberg 1990, doi:10.24432/C5HP4Z, CC BY 4.0."""
     frame = _read_wisconsin(_bundled_table() if path is None else path)
     target = frame.pop("class").eq(4).to_numpy().astype(np.int64)
-    return Bunch(data=frame, target=target, frame=frame.assign(target=target), feature_names=list(frame.columns),
-                 target_names=np.array(["benign", "malignant"]))
+    return Bunch(
+        data=frame,
+        target=target,
+        frame=frame.assign(target=target),
+        feature_names=list(frame.columns),
+        target_names=np.array(["benign", "malignant"]),
+    )
 
 # %% ../nbs/00_data.ipynb #1ba1b183
-imputers = {"median": dict(strategy="median"), "mean": dict(strategy="mean"), "mode": dict(strategy="most_frequent"),
-            "zero": dict(strategy="constant", fill_value=0)}
-scalers = {"none": FunctionTransformer, "minmax": MinMaxScaler, "maxabs": MaxAbsScaler, "standard": StandardScaler,
-           "power": PowerTransformer}
+imputers = {
+    "median": dict(strategy="median"),
+    "mean": dict(strategy="mean"),
+    "mode": dict(strategy="most_frequent"),
+    "zero": dict(strategy="constant", fill_value=0),
+}
+scalers = {
+    "none": FunctionTransformer,
+    "minmax": MinMaxScaler,
+    "maxabs": MaxAbsScaler,
+    "standard": StandardScaler,
+    "power": PowerTransformer,
+}
 
 # %% ../nbs/00_data.ipynb #6f7f87b7
 def choose(options, key, argument):
     "`options[key]`, or an `InputError` that lists what `argument` may be."
-    try: return options[key]
+    try:
+        return options[key]
     except (KeyError, TypeError):
-        raise InputError(f"{argument}: {key!r} is not one of {', '.join(map(repr, options))}; pass one of these") from None
+        raise InputError(
+            f"{argument}: {key!r} is not one of {', '.join(map(repr, options))}; pass one of these"
+        ) from None
 
 # %% ../nbs/00_data.ipynb #56a06bda
 def preprocessor(
-    scaling="minmax", # a key of `scalers`
-    missing="median", # a key of `imputers`
+    scaling="minmax",  # a key of `scalers`
+    missing="median",  # a key of `imputers`
 ):
     "An unfitted scikit-learn `Pipeline` that fills missing values, then scales each column."
     return make_pipeline(SimpleImputer(**choose(imputers, missing, "missing")), choose(scalers, scaling, "scaling")())
 
 # %% ../nbs/00_data.ipynb #5ce3374f
 def refuse_text(
-    frame, # DataFrame
-    name="X", # what to call it in the error
+    frame,  # DataFrame
+    name="X",  # what to call it in the error
 ):
     "Raise an `InputError` that names the columns of a DataFrame that hold no numbers, if there are any."
     text = [str(c) for c, dtype in frame.dtypes.items() if not is_numeric_dtype(dtype)]
-    if text: raise InputError(f"{name}: columns that hold text ({', '.join(text[:5])}); encode them as numbers or drop them")
+    if text:
+        raise InputError(f"{name}: columns that hold text ({', '.join(text[:5])}); encode them as numbers or drop them")
 
 # %% ../nbs/00_data.ipynb #7fd34d50
 def _numeric_frame(X, name):
     "`X` as a two-dimensional DataFrame of numbers."
-    try: frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+    try:
+        frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
     except ValueError:
         raise InputError(f"{name}: expected a table of rows and columns; reshape it to (n_rows, n_columns)") from None
     if not isinstance(X, pd.DataFrame) and np.ndim(X) != 2:
@@ -108,42 +145,63 @@ def _numeric_frame(X, name):
 # %% ../nbs/00_data.ipynb #b49e55d9
 def plain_rows(X, min_rows=2, block=65536):
     "Whether `X` is a float array of at least `min_rows` finite rows without constant columns; looks at a block of rows at a time."
-    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype not in (np.float32, np.float64) or len(X) < max(min_rows, 1) or not X.shape[1]: return False
-    low = np.min([X[i:i + block].min(axis=0) for i in range(0, len(X), block)], axis=0)
-    high = np.max([X[i:i + block].max(axis=0) for i in range(0, len(X), block)], axis=0)
-    return bool(np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()) # NaN and infinity carry through
+    if (
+        not isinstance(X, np.ndarray)
+        or X.ndim != 2
+        or X.dtype not in (np.float32, np.float64)
+        or len(X) < max(min_rows, 1)
+        or not X.shape[1]
+    ):
+        return False
+    low = np.min([X[i : i + block].min(axis=0) for i in range(0, len(X), block)], axis=0)
+    high = np.max([X[i : i + block].max(axis=0) for i in range(0, len(X), block)], axis=0)
+    return bool(
+        np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()
+    )  # NaN and infinity carry through
 
 # %% ../nbs/00_data.ipynb #cd85ad2e
 def check_rows(
-    X, # table to check: array or DataFrame, shape (n_rows, n_columns)
-    min_rows=2, # fewest rows that make sense to the caller
-    allow_missing=False, # NaN is fine (a preprocessor comes next)
-    name="X", # what to call the argument in an error
+    X,  # table to check: array or DataFrame, shape (n_rows, n_columns)
+    min_rows=2,  # fewest rows that make sense to the caller
+    allow_missing=False,  # NaN is fine (a preprocessor comes next)
+    name="X",  # what to call the argument in an error
 ):
     """`X` as a float array of shape (n_rows, n_columns), or an `InputError` that names the fault and the remedy.
 
     A float32 or float64 array without fault, memory-mapped or not, comes back as it is; anything else as a float64 copy."""
-    if plain_rows(X, min_rows): return X
+    if plain_rows(X, min_rows):
+        return X
     frame = _numeric_frame(X, name)
-    if 0 in frame.shape: raise InputError(f"{name}: empty, shape {frame.shape}; pass at least {min_rows} rows and one column")
+    if 0 in frame.shape:
+        raise InputError(f"{name}: empty, shape {frame.shape}; pass at least {min_rows} rows and one column")
     values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
-    if np.isinf(values).any(): raise InputError(f"{name}: holds infinite values; replace them by NaN or a finite bound")
+    if np.isinf(values).any():
+        raise InputError(f"{name}: holds infinite values; replace them by NaN or a finite bound")
     if not allow_missing and np.isnan(values).any():
         raise InputError(f"{name}: holds NaN; impute first, for example with impaug.data.preprocessor()")
-    if len(values) < min_rows: raise InputError(f"{name}: {len(values)} rows, fewer than the {min_rows} needed; pass more rows")
+    if len(values) < min_rows:
+        raise InputError(f"{name}: {len(values)} rows, fewer than the {min_rows} needed; pass more rows")
     spread = np.nanmax(values, axis=0, initial=-np.inf) - np.nanmin(values, axis=0, initial=np.inf)
     constant = [str(c) for c, s in zip(frame.columns, spread) if not s > 0]
-    if constant: raise InputError(f"{name}: constant or empty columns ({', '.join(constant[:5])}) carry no information; drop them")
+    if constant:
+        raise InputError(
+            f"{name}: constant or empty columns ({', '.join(constant[:5])}) carry no information; drop them"
+        )
     return values
 
 # %% ../nbs/00_data.ipynb #714f6017
 def open_rows(
-    path, # a .npy file of a two-dimensional float array
+    path,  # a .npy file of a two-dimensional float array
 ):
     "The array in the file, memory-mapped and read-only. `InputError` where the file is missing or holds something else."
-    try: rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as e:
-        raise InputError(f"path: {path} is not a NumPy array file ({str(e).splitlines()[0]}); write one with numpy.save") from None
+        raise InputError(
+            f"path: {path} is not a NumPy array file ({str(e).splitlines()[0]}); write one with numpy.save"
+        ) from None
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype not in (np.float32, np.float64):
-        raise InputError(f"path: {path} does not hold a two-dimensional float array; save one with numpy.save, as float32 or float64")
+        raise InputError(
+            f"path: {path} does not hold a two-dimensional float array; save one with numpy.save, as float32 or float64"
+        )
     return rows

@@ -21,39 +21,53 @@ from .model import clusters
 
 # %% ../nbs/05_evaluate.ipynb #7225878d
 def scores(
-    y, # true labels, (n,), 1 the minority
-    labels, # pseudo labels, (n,)
+    y,  # true labels, (n,), 1 the minority
+    labels,  # pseudo labels, (n,)
 ):
     "Confusion matrix (rows true, columns pseudo), F and NMI, balanced accuracy, and the share of rows labelled minority."
     y, labels = np.asarray(y), np.asarray(labels)
-    if y.shape != labels.shape: raise InputError(f"labels: shape {labels.shape} against {y.shape} true ones; pass one label a row")
-    return dict(confusion=confusion_matrix(y, labels, labels=[0, 1]).tolist(), f1=float(f1_score(y, labels, zero_division=0)),
-                nmi=float(normalized_mutual_info_score(y, labels)), balanced_accuracy=float(balanced_accuracy_score(y, labels)),
-                pseudo_minority_share=float(np.mean(labels == 1)))
+    if y.shape != labels.shape:
+        raise InputError(f"labels: shape {labels.shape} against {y.shape} true ones; pass one label a row")
+    return dict(
+        confusion=confusion_matrix(y, labels, labels=[0, 1]).tolist(),
+        f1=float(f1_score(y, labels, zero_division=0)),
+        nmi=float(normalized_mutual_info_score(y, labels)),
+        balanced_accuracy=float(balanced_accuracy_score(y, labels)),
+        pseudo_minority_share=float(np.mean(labels == 1)),
+    )
 
 # %% ../nbs/05_evaluate.ipynb #cb387fd3
 def retrain(
-    balanced, # a `Balanced` table
-    loss="entropy", # "entropy": without labels; "pseudo": cross-entropy on the pseudo labels
-    epochs=20, # passes over the balanced rows
-    batch_size=32, # rows a step
-    lr=1e-3, # Adam's learning rate
-    seed=0, # of weights and order
-    monitor=None, # called after each epoch with the clusters of all balanced rows; its answers are kept
-    **kwargs, # handed to `train_importance`
+    balanced,  # a `Balanced` table
+    loss="entropy",  # "entropy": without labels; "pseudo": cross-entropy on the pseudo labels
+    epochs=20,  # passes over the balanced rows
+    batch_size=32,  # rows a step
+    lr=1e-3,  # Adam's learning rate
+    seed=0,  # of weights and order
+    monitor=None,  # called after each epoch with the clusters of all balanced rows; its answers are kept
+    **kwargs,  # handed to `train_importance`
 ):
     "Train the report's network on balanced rows, without importance: (predict, answers of the monitor). `predict` maps rows to labels."
     fit = choose({"entropy": _retrain_entropy, "pseudo": _retrain_pseudo}, loss, "retrain_loss")
     return fit(balanced, epochs, batch_size, lr, seed, monitor or (lambda labels: None), **kwargs)
 
+
 def _retrain_entropy(balanced, epochs, batch_size, lr, seed, monitor, **kwargs):
-    fit = train_importance(balanced.X, seeds=[seed], epochs=epochs, batch_size=batch_size, lr=lr, importance_lr=0,
-                           monitor=lambda importance, clusters: monitor(clusters[0]), **kwargs)
+    fit = train_importance(
+        balanced.X,
+        seeds=[seed],
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        importance_lr=0,
+        monitor=lambda importance, clusters: monitor(clusters[0]),
+        **kwargs,
+    )
     return partial(clusters, fit.networks[0]), fit.monitored
 
 # %% ../nbs/05_evaluate.ipynb #568f6aa1
 def _retrain_pseudo(balanced, epochs, batch_size, lr, seed, monitor):
-    net = MLPClassifier((96, 32), batch_size=batch_size, learning_rate_init=lr, alpha=0., random_state=seed)
+    net = MLPClassifier((96, 32), batch_size=batch_size, learning_rate_init=lr, alpha=0.0, random_state=seed)
     answers = []
     for _ in range(epochs):
         net.partial_fit(balanced.X, balanced.pseudo_labels, classes=[0, 1])
@@ -63,18 +77,23 @@ def _retrain_pseudo(balanced, epochs, batch_size, lr, seed, monitor):
 # %% ../nbs/05_evaluate.ipynb #cf5575f7
 palette = "colorblind"
 
-def _axes(ax, figsize=(5, 3)): return ax if ax is not None else plt.subplots(figsize=figsize, layout="constrained")[1]
+
+def _axes(ax, figsize=(5, 3)):
+    return ax if ax is not None else plt.subplots(figsize=figsize, layout="constrained")[1]
+
 
 def plot_importance(
-    importance, # (n,)
-    threshold, # where it was cut
-    classes=None, # a name for each row, to colour by
+    importance,  # (n,)
+    threshold,  # where it was cut
+    classes=None,  # a name for each row, to colour by
     ax=None,
 ):
     "Histogram of importance with its threshold: matplotlib axes."
     ax = _axes(ax)
     order = None if classes is None else sorted(set(classes))
-    sns.histplot(x=importance, hue=classes, hue_order=order, palette=palette if order else None, element="step", bins=40, ax=ax)
+    sns.histplot(
+        x=importance, hue=classes, hue_order=order, palette=palette if order else None, element="step", bins=40, ax=ax
+    )
     ax.axvline(threshold, color="black", ls="--", lw=1)
     ax.set(xlabel="importance (dashed: threshold)", ylabel="rows")
     return ax
@@ -85,21 +104,24 @@ def _band(ax, curve, color, label=None):
     curve = np.atleast_2d(curve)
     epoch = np.arange(1, curve.shape[1] + 1)
     ax.plot(epoch, np.median(curve, axis=0), label=label, color=color)
-    ax.fill_between(epoch, curve.min(axis=0), curve.max(axis=0), color=color, alpha=.2, lw=0)
+    ax.fill_between(epoch, curve.min(axis=0), curve.max(axis=0), color=color, alpha=0.2, lw=0)
+
 
 def plot_nmi(
-    curves, # {name: (n_seeds, n_epochs) NMI}
+    curves,  # {name: (n_seeds, n_epochs) NMI}
     ax=None,
 ):
     "NMI by epoch, median and range over seeds: matplotlib axes."
     ax = _axes(ax)
-    for (name, curve), color in zip(curves.items(), sns.color_palette(palette)): _band(ax, curve, color, name)
-    ax.set(xlabel="epoch", ylabel="NMI with the true labels", ylim=(0, 1)); ax.legend()
+    for (name, curve), color in zip(curves.items(), sns.color_palette(palette)):
+        _band(ax, curve, color, name)
+    ax.set(xlabel="epoch", ylabel="NMI with the true labels", ylim=(0, 1))
+    ax.legend()
     return ax
 
 # %% ../nbs/05_evaluate.ipynb #54fbfba2
 def plot_loss(
-    loss_curve, # mean loss by epoch, nats: (n_epochs,) or (n_restarts, n_epochs)
+    loss_curve,  # mean loss by epoch, nats: (n_epochs,) or (n_restarts, n_epochs)
     ax=None,
 ):
     "EntropyLoss by epoch, median and range over restarts: matplotlib axes."
@@ -110,28 +132,51 @@ def plot_loss(
 
 # %% ../nbs/05_evaluate.ipynb #cae67f85
 def plot_confusion(
-    confusion, # 2 x 2 counts, rows true
-    names=("benign", "malignant"), # of the true classes
-    title="", ax=None,
+    confusion,  # 2 x 2 counts, rows true
+    names=("benign", "malignant"),  # of the true classes
+    title="",
+    ax=None,
 ):
     "A confusion matrix as a heat map with its counts: matplotlib axes."
     ax = _axes(ax, (3, 2.6))
-    sns.heatmap(np.asarray(confusion), annot=True, fmt="g", cmap="cividis", cbar=False, square=True, ax=ax,
-                xticklabels=["majority", "minority"], yticklabels=names)
+    sns.heatmap(
+        np.asarray(confusion),
+        annot=True,
+        fmt="g",
+        cmap="cividis",
+        cbar=False,
+        square=True,
+        ax=ax,
+        xticklabels=["majority", "minority"],
+        yticklabels=names,
+    )
     ax.set(xlabel="pseudo label", ylabel="true label", title=title)
     return ax
 
 # %% ../nbs/05_evaluate.ipynb #3a5464e1
 def plot_projection(
-    X, # rows, (n, n_features)
-    classes, # a name for each row
-    basis=None, # rows that define the plane; `X` by default
-    title="", ax=None,
+    X,  # rows, (n, n_features)
+    classes,  # a name for each row
+    basis=None,  # rows that define the plane; `X` by default
+    title="",
+    ax=None,
 ):
     "Rows on the first two principal components of `basis`, coloured by class: matplotlib axes."
     ax = _axes(ax)
     plane = PCA(2, random_state=0).fit(X if basis is None else basis).transform(X)
     order = sorted(set(classes))
-    sns.scatterplot(x=plane[:, 0], y=plane[:, 1], hue=classes, hue_order=order, style=classes, style_order=order, palette=palette, s=12, linewidth=0, ax=ax)
-    ax.set(xlabel="component 1", ylabel="component 2", title=title); ax.legend(title=None, fontsize=8)
+    sns.scatterplot(
+        x=plane[:, 0],
+        y=plane[:, 1],
+        hue=classes,
+        hue_order=order,
+        style=classes,
+        style_order=order,
+        palette=palette,
+        s=12,
+        linewidth=0,
+        ax=ax,
+    )
+    ax.set(xlabel="component 1", ylabel="component 2", title=title)
+    ax.legend(title=None, fontsize=8)
     return ax

@@ -29,56 +29,81 @@ from .threshold import find_threshold, pseudo_labels
 
 # %% ../nbs/08_experiment.ipynb #6bd0cbb2
 report_figures = dict(
-    nmi_first=0.6356888745027739, nmi_peak=0.8237724836895612, nmi_peak_epoch=5, nmi_last=0.7941075368566127,
-    threshold="(max + min)/3", confusion=[[388, 70], [89, 152]], f1=0.6566, nmi=0.18564019463441173,
-    pseudo_minority_share=0.3176, rows_before=699, rows_after=954,
-    retrain_nmi_first=0.5999974901884495, retrain_nmi_last=0.7843688130628772, test_nmi=0.8074102006870343)
+    nmi_first=0.6356888745027739,
+    nmi_peak=0.8237724836895612,
+    nmi_peak_epoch=5,
+    nmi_last=0.7941075368566127,
+    threshold="(max + min)/3",
+    confusion=[[388, 70], [89, 152]],
+    f1=0.6566,
+    nmi=0.18564019463441173,
+    pseudo_minority_share=0.3176,
+    rows_before=699,
+    rows_after=954,
+    retrain_nmi_first=0.5999974901884495,
+    retrain_nmi_last=0.7843688130628772,
+    test_nmi=0.8074102006870343,
+)
 
 # %% ../nbs/08_experiment.ipynb #d77ec0bd
 @dataclass(frozen=True)
 class Preset:
     "One reading of the experiment. Stated by the report: epochs, lr, batch_size, threshold, retrain_epochs. The rest are readings."
-    keep_id: bool = True # the network prints ten inputs: nine grades and the identifier
-    missing: str = "median" # how bare nuclei is filled: a key of `impaug.data.imputers`
-    scaling: str = "maxabs" # a key of `impaug.data.scalers`
-    beta: float = 1.0 # weight of EntropyLoss's balance term
+
+    keep_id: bool = True  # the network prints ten inputs: nine grades and the identifier
+    missing: str = "median"  # how bare nuclei is filled: a key of `impaug.data.imputers`
+    scaling: str = "maxabs"  # a key of `impaug.data.scalers`
+    beta: float = 1.0  # weight of EntropyLoss's balance term
     epochs: int = 100
     batch_size: int = 32
     lr: float = 1e-3
-    importance_lr: float = 1e-3 # one Adam for everything
-    importance_decay: float = 3.3e-4 # its weight decay on the importance
-    weight_decay: float = 0.0 # and on the network
-    lazy: bool = False # False: one dense Adam over the whole vector
-    threshold: str | float = "report" # (max + min)/3
-    k_neighbors: int = 5 # SMOTE's neighbours
+    importance_lr: float = 1e-3  # one Adam for everything
+    importance_decay: float = 3.3e-4  # its weight decay on the importance
+    weight_decay: float = 0.0  # and on the network
+    lazy: bool = False  # False: one dense Adam over the whole vector
+    threshold: str | float = "report"  # (max + min)/3
+    k_neighbors: int = 5  # SMOTE's neighbours
     retrain_epochs: int = 20
-    retrain_loss: str = "entropy" # "pseudo" would train on the pseudo labels
-    test_size: float = 0.0 # share of the identifiers held out; 0 tests on the 699 rows themselves
-    restarts: int = 1 # more than one: consensus importance about an anchor; epochs follow from the steps there
-    keep: int = 8 # how many of the restarts are averaged
+    retrain_loss: str = "entropy"  # "pseudo" would train on the pseudo labels
+    test_size: float = 0.0  # share of the identifiers held out; 0 tests on the 699 rows themselves
+    restarts: int = 1  # more than one: consensus importance about an anchor; epochs follow from the steps there
+    keep: int = 8  # how many of the restarts are averaged
 
-presets = {"report": Preset(),
-           "recommended": Preset(keep_id=False, scaling="minmax", importance_lr=.01, importance_decay=0., lazy=True, threshold="cut", restarts=32)}
+
+presets = {
+    "report": Preset(),
+    "recommended": Preset(
+        keep_id=False,
+        scaling="minmax",
+        importance_lr=0.01,
+        importance_decay=0.0,
+        lazy=True,
+        threshold="cut",
+        restarts=32,
+    ),
+}
 
 # %% ../nbs/08_experiment.ipynb #585158b7
 @dataclass
 class Run:
     "One seed of one preset: `figures` as in report.json, and the arrays that figures are drawn from."
+
     figures: dict
-    importance: np.ndarray # (n,)
-    labels: np.ndarray # pseudo labels, (n,)
-    balanced: object # `Balanced`
-    rows: np.ndarray # scaled rows that were trained on, (n, n_features)
-    y: np.ndarray # their true labels, for drawing
-    curves: dict # NMI by epoch: training, retraining
-    doubts: list # as in `Learned`
+    importance: np.ndarray  # (n,)
+    labels: np.ndarray  # pseudo labels, (n,)
+    balanced: object  # `Balanced`
+    rows: np.ndarray  # scaled rows that were trained on, (n, n_features)
+    y: np.ndarray  # their true labels, for drawing
+    curves: dict  # NMI by epoch: training, retraining
+    doubts: list  # as in `Learned`
 
 # %% ../nbs/08_experiment.ipynb #ddac5663
 def split_rows(wisconsin, preset, seed=0):
     "Scaled training rows, their labels, test rows, their labels. No identifier is on both sides; test_size 0 tests on all rows."
     data, y = wisconsin.data, wisconsin.target
     columns = data.columns if preset.keep_id else data.columns[1:]
-    if not 0 <= preset.test_size < 1: raise InputError(f"test_size: {preset.test_size} is not in [0, 1); pass for example 0.3")
+    if not 0 <= preset.test_size < 1:
+        raise InputError(f"test_size: {preset.test_size} is not in [0, 1); pass for example 0.3")
     train = test = np.arange(len(data))
     if preset.test_size:
         split = GroupShuffleSplit(1, test_size=preset.test_size, random_state=seed)
@@ -90,12 +115,14 @@ def split_rows(wisconsin, preset, seed=0):
 @dataclass
 class Learned:
     "Importance training of one seed, before any label is looked at."
-    importance: np.ndarray # (n,)
+
+    importance: np.ndarray  # (n,)
     threshold: float
-    labels: np.ndarray # pseudo labels, (n,)
-    clusters: np.ndarray # the network's own partition, (n,)
-    epochs: np.ndarray # its partition after each epoch, (epochs, n)
-    doubts: list # reasons not to trust the pseudo labels, where the method can tell
+    labels: np.ndarray  # pseudo labels, (n,)
+    clusters: np.ndarray  # the network's own partition, (n,)
+    epochs: np.ndarray  # its partition after each epoch, (epochs, n)
+    doubts: list  # reasons not to trust the pseudo labels, where the method can tell
+
 
 def partitions(importance, clusters):
     "A monitor that keeps the clusters after each epoch."
@@ -103,38 +130,65 @@ def partitions(importance, clusters):
 
 # %% ../nbs/08_experiment.ipynb #07b2a457
 def learn(
-    preset, # a `Preset`
-    rows, # scaled rows, (n, n_features)
-    seeds, # one answer each
-    verbose=False, # show progress bars
+    preset,  # a `Preset`
+    rows,  # scaled rows, (n, n_features)
+    seeds,  # one answer each
+    verbose=False,  # show progress bars
 ):
     "Importance, threshold and pseudo labels under `preset`: a `Learned` for each seed. No label is involved."
-    common = dict(batch_size=preset.batch_size, lr=preset.lr, importance_lr=preset.importance_lr, importance_decay=preset.importance_decay,
-                  weight_decay=preset.weight_decay, lazy=preset.lazy, beta=preset.beta, monitor=partitions)
-    if preset.restarts > 1: return [_learn_consensus(preset, rows, seed, common) for seed in tqdm(seeds, desc="importance", unit="run", disable=not verbose)]
+    common = dict(
+        batch_size=preset.batch_size,
+        lr=preset.lr,
+        importance_lr=preset.importance_lr,
+        importance_decay=preset.importance_decay,
+        weight_decay=preset.weight_decay,
+        lazy=preset.lazy,
+        beta=preset.beta,
+        monitor=partitions,
+    )
+    if preset.restarts > 1:
+        return [
+            _learn_consensus(preset, rows, seed, common)
+            for seed in tqdm(seeds, desc="importance", unit="run", disable=not verbose)
+        ]
     fit = train_importance(rows, seeds=seeds, epochs=preset.epochs, verbose=verbose, **common)
     cuts = [find_threshold(w, preset.threshold) for w in fit.importance]
-    return [Learned(w, cut, pseudo_labels(w, cut), fit.clusters[s], np.stack([at[s] for at in fit.monitored]), [])
-            for s, (w, cut) in enumerate(zip(fit.importance, cuts))]
+    return [
+        Learned(w, cut, pseudo_labels(w, cut), fit.clusters[s], np.stack([at[s] for at in fit.monitored]), [])
+        for s, (w, cut) in enumerate(zip(fit.importance, cuts))
+    ]
+
 
 def _learn_consensus(preset, rows, seed, common):
     found = consensus_importance(rows, seed, preset.restarts, preset.keep, preset.threshold, **common)
-    return Learned(found.importance, found.threshold, found.pseudo_labels, found.clusters, np.stack([at[found.kept[0]] for at in found.monitored]), doubts(found.diagnosis))
+    return Learned(
+        found.importance,
+        found.threshold,
+        found.pseudo_labels,
+        found.clusters,
+        np.stack([at[found.kept[0]] for at in found.monitored]),
+        doubts(found.diagnosis),
+    )
 
 # %% ../nbs/08_experiment.ipynb #dca342c0
 def balance_and_retrain(labels, rows, y, preset, seed):
     "From pseudo labels to a retrained network: balanced table, `predict`, NMI by epoch of retraining. `y` only scores."
     balanced = oversample(rows, labels, preset.k_neighbors, seed)
-    def score(clusters): return float(normalized_mutual_info_score(y, clusters[~balanced.synthetic]))
-    predict, curve = retrain(balanced, preset.retrain_loss, preset.retrain_epochs, preset.batch_size, preset.lr, seed, monitor=score)
+
+    def score(clusters):
+        return float(normalized_mutual_info_score(y, clusters[~balanced.synthetic]))
+
+    predict, curve = retrain(
+        balanced, preset.retrain_loss, preset.retrain_epochs, preset.batch_size, preset.lr, seed, monitor=score
+    )
     return balanced, predict, np.array(curve)
 
 # %% ../nbs/08_experiment.ipynb #7cf89381
 def run_preset(
-    name="report", # a key of `presets`, or a `Preset`
-    seeds=(0,), # one run each
-    wisconsin=None, # what `load_wisconsin` gives; the bundled table by default
-    verbose=False, # show progress bars
+    name="report",  # a key of `presets`, or a `Preset`
+    seeds=(0,),  # one run each
+    wisconsin=None,  # what `load_wisconsin` gives; the bundled table by default
+    verbose=False,  # show progress bars
 ):
     "The whole experiment, once for each seed: a list of `Run`."
     name, preset = ("custom", name) if isinstance(name, Preset) else (name, choose(presets, name, "preset"))
@@ -146,51 +200,106 @@ def run_preset(
         balanced, predict, again = balance_and_retrain(one.labels, rows, y, preset, seed)
         test_nmi = float(normalized_mutual_info_score(test_y, predict(test_rows)))
         figures = run_figures(name, seed, curve, one.threshold, scores(y, one.labels), len(balanced.X), again, test_nmi)
-        runs.append(Run(figures, one.importance, one.labels, balanced, rows, y, dict(training=curve, retraining=again), one.doubts))
+        runs.append(
+            Run(
+                figures,
+                one.importance,
+                one.labels,
+                balanced,
+                rows,
+                y,
+                dict(training=curve, retraining=again),
+                one.doubts,
+            )
+        )
     return runs
 
 # %% ../nbs/08_experiment.ipynb #69cd0557
 def run_figures(name, seed, curve, threshold, score, rows_after, again, test_nmi):
     "One entry of report.json."
-    return dict(preset=name, seed=int(seed), nmi_first=float(curve[0]), nmi_peak=float(curve.max()), nmi_peak_epoch=int(curve.argmax()) + 1, nmi_last=float(curve[-1]),
-                threshold=threshold, confusion=score["confusion"], f1=score["f1"], nmi=score["nmi"], pseudo_minority_share=score["pseudo_minority_share"],
-                rows_after=rows_after, retrain_nmi_first=float(again[0]), retrain_nmi_last=float(again[-1]), test_nmi=test_nmi)
+    return dict(
+        preset=name,
+        seed=int(seed),
+        nmi_first=float(curve[0]),
+        nmi_peak=float(curve.max()),
+        nmi_peak_epoch=int(curve.argmax()) + 1,
+        nmi_last=float(curve[-1]),
+        threshold=threshold,
+        confusion=score["confusion"],
+        f1=score["f1"],
+        nmi=score["nmi"],
+        pseudo_minority_share=score["pseudo_minority_share"],
+        rows_after=rows_after,
+        retrain_nmi_first=float(again[0]),
+        retrain_nmi_last=float(again[-1]),
+        test_nmi=test_nmi,
+    )
 
 # %% ../nbs/08_experiment.ipynb #0857bf20
 def record(runs, wisconsin):
     "What report.json holds: rows, minority share, the report's figures, one entry a run. Plain Python values."
-    return dict(rows=len(wisconsin.target), minority_share=float(wisconsin.target.mean()), report=report_figures,
-                runs=[run.figures for run in runs])
+    return dict(
+        rows=len(wisconsin.target),
+        minority_share=float(wisconsin.target.mean()),
+        report=report_figures,
+        runs=[run.figures for run in runs],
+    )
 
 # %% ../nbs/08_experiment.ipynb #881dee37
-table_rows = [("nmi_first", "training NMI, epoch 1"), ("nmi_peak", "training NMI, peak"), ("nmi_peak_epoch", "  its epoch"), ("nmi_last", "training NMI, last"),
-              ("threshold", "threshold"), ("confusion", "confusion, true x pseudo"), ("f1", "pseudo labels, F"), ("nmi", "pseudo labels, NMI"),
-              ("pseudo_minority_share", "pseudo-minority share"), ("rows_before", "rows before oversampling"), ("rows_after", "rows after oversampling"),
-              ("retrain_nmi_first", "retraining NMI, epoch 1"), ("retrain_nmi_last", "retraining NMI, last"), ("test_nmi", "test NMI")]
+table_rows = [
+    ("nmi_first", "training NMI, epoch 1"),
+    ("nmi_peak", "training NMI, peak"),
+    ("nmi_peak_epoch", "  its epoch"),
+    ("nmi_last", "training NMI, last"),
+    ("threshold", "threshold"),
+    ("confusion", "confusion, true x pseudo"),
+    ("f1", "pseudo labels, F"),
+    ("nmi", "pseudo labels, NMI"),
+    ("pseudo_minority_share", "pseudo-minority share"),
+    ("rows_before", "rows before oversampling"),
+    ("rows_after", "rows after oversampling"),
+    ("retrain_nmi_first", "retraining NMI, epoch 1"),
+    ("retrain_nmi_last", "retraining NMI, last"),
+    ("test_nmi", "test NMI"),
+]
+
 
 def _shown(value):
-    if isinstance(value, list): return str([[int(v) for v in row] for row in value])
-    return value if isinstance(value, str) else f"{value:.4f}" if isinstance(value, float) and value % 1 else f"{value:g}"
+    if isinstance(value, list):
+        return str([[int(v) for v in row] for row in value])
+    return (
+        value if isinstance(value, str) else f"{value:.4f}" if isinstance(value, float) and value % 1 else f"{value:g}"
+    )
+
 
 def _over_seeds(values):
     middle = np.median(values, axis=0).tolist()
-    if isinstance(middle, list): return _shown(middle)
-    if min(values) == max(values): return _shown(middle)
+    if isinstance(middle, list):
+        return _shown(middle)
+    if min(values) == max(values):
+        return _shown(middle)
     return f"{_shown(middle)} ({_shown(min(values))} to {_shown(max(values))})"
 
 # %% ../nbs/08_experiment.ipynb #349d202b
 def summary(
-    result, # as `record` makes
+    result,  # as `record` makes
 ):
     "The report's figures beside the median and range over seeds of each preset: a DataFrame of text."
     groups = pd.DataFrame(result["runs"]).assign(rows_before=result["rows"]).groupby("preset", sort=False)
-    columns = {f"{name}, {len(group)} seeds": [_over_seeds(group[key].tolist()) for key, _ in table_rows] for name, group in groups}
-    return pd.DataFrame({"the report": [_shown(result["report"][key]) for key, _ in table_rows], **columns}, index=[label for _, label in table_rows])
+    columns = {
+        f"{name}, {len(group)} seeds": [_over_seeds(group[key].tolist()) for key, _ in table_rows]
+        for name, group in groups
+    }
+    return pd.DataFrame(
+        {"the report": [_shown(result["report"][key]) for key, _ in table_rows], **columns},
+        index=[label for _, label in table_rows],
+    )
 
 # %% ../nbs/08_experiment.ipynb #0bedd71d
 def middle_run(runs):
     "The run whose pseudo labels have the median NMI."
-    return sorted(runs, key=lambda run: run.figures["nmi"])[len(runs)//2]
+    return sorted(runs, key=lambda run: run.figures["nmi"])[len(runs) // 2]
+
 
 def draw(runs):
     "Figures of one preset's runs, {file name: matplotlib figure}. Rows are shown for the run with the median NMI of its pseudo labels."
@@ -201,10 +310,17 @@ def draw(runs):
     nmi = plot_nmi({k: np.array([r.curves[k] for r in runs]) for k in run.curves})
     nmi.set_title(f"preset {run.figures['preset']}, {len(runs)} seeds: median and range")
     confusion, axes = plt.subplots(1, 2, figsize=(6.2, 3), layout="constrained")
-    plot_confusion(report_figures["confusion"], title="the report", ax=axes[0]); plot_confusion(run.figures["confusion"], title=title, ax=axes[1])
+    plot_confusion(report_figures["confusion"], title="the report", ax=axes[0])
+    plot_confusion(run.figures["confusion"], title=title, ax=axes[1])
     projection, axes = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained", sharex=True, sharey=True)
     plot_projection(run.rows, names[run.y], title="before: true classes", ax=axes[0])
-    plot_projection(run.balanced.X, np.array(["original", "synthetic"])[run.balanced.synthetic.astype(int)], run.rows, "after oversampling", axes[1])
+    plot_projection(
+        run.balanced.X,
+        np.array(["original", "synthetic"])[run.balanced.synthetic.astype(int)],
+        run.rows,
+        "after oversampling",
+        axes[1],
+    )
     figures = dict(importance=importance.figure, nmi=nmi.figure, confusion=confusion, projection=projection)
     return {f"{run.figures['preset']}-{name}.png": figure for name, figure in figures.items()}
 
@@ -214,26 +330,37 @@ def check_folder(out):
     out = Path(out)
     there = next(path for path in [out, *out.absolute().parents] if path.exists())
     try:
-        with tempfile.TemporaryFile(dir=there): return out
-    except OSError as e: raise InputError(f"out: cannot write to {there} ({e.strerror}); pass a folder that you may write to") from None
+        with tempfile.TemporaryFile(dir=there):
+            return out
+    except OSError as e:
+        raise InputError(f"out: cannot write to {there} ({e.strerror}); pass a folder that you may write to") from None
 
 # %% ../nbs/08_experiment.ipynb #7441370e
 def write_files(
-    out, # folder
-    contents, # {path relative to `out`, or absolute: text, bytes or matplotlib figure}
+    out,  # folder
+    contents,  # {path relative to `out`, or absolute: text, bytes or matplotlib figure}
 ):
     "Write all files or none: each is made under a temporary name, then all are moved into place. `InputError` if the disk refuses."
     made = {}
     try:
         for name, content in contents.items():
-            path = Path(out)/name
+            path = Path(out) / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.stem[:100]}-", suffix=path.suffix, delete=False) as f:
+            with tempfile.NamedTemporaryFile(
+                "wb", dir=path.parent, prefix=f".{path.stem[:100]}-", suffix=path.suffix, delete=False
+            ) as f:
                 made[f.name] = path
-                if isinstance(content, (str, bytes)): f.write(content if isinstance(content, bytes) else content.encode())
-                else: content.savefig(f, dpi=110, format="png", metadata={"Software": None})
-                f.flush(); os.fsync(f.fileno()) # on the disk before it gets its name
-        for temporary, path in made.items(): os.chmod(temporary, 0o644); os.replace(temporary, path)
-    except OSError as e: raise InputError(f"out: cannot write {path} ({e.strerror}); free some space or pass another folder") from None
+                if isinstance(content, (str, bytes)):
+                    f.write(content if isinstance(content, bytes) else content.encode())
+                else:
+                    content.savefig(f, dpi=110, format="png", metadata={"Software": None})
+                f.flush()
+                os.fsync(f.fileno())  # on the disk before it gets its name
+        for temporary, path in made.items():
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+    except OSError as e:
+        raise InputError(f"out: cannot write {path} ({e.strerror}); free some space or pass another folder") from None
     finally:
-        for temporary in made: Path(temporary).unlink(missing_ok=True)
+        for temporary in made:
+            Path(temporary).unlink(missing_ok=True)

@@ -23,25 +23,36 @@ from .threshold import find_threshold
 @dataclass
 class Trajectories:
     "Importance of n rows after each of E epochs, and where rules cut it."
-    importance: np.ndarray # (E, n)
-    cuts: dict # {rule: thresholds, (E,)}
-    rule: str # the rule that belongs to this run
+
+    importance: np.ndarray  # (E, n)
+    cuts: dict  # {rule: thresholds, (E,)}
+    rule: str  # the rule that belongs to this run
+
 
 def trajectories(
-    importance, # after each epoch, (E, n)
-    graph, # the rows' `neighbours`, for the rule "cut"
-    rule="the report's rule", # which of the three rules belongs to the run
+    importance,  # after each epoch, (E, n)
+    graph,  # the rows' `neighbours`, for the rule "cut"
+    rule="the report's rule",  # which of the three rules belongs to the run
 ):
     "`Trajectories`, cut by three rules after each epoch. `InputError` for another rule or shape."
     importance = np.asarray(importance)
-    if importance.ndim != 2: raise InputError(f"importance: expected (epochs, rows), got shape {importance.shape}; stack what the monitor returned")
-    rules = {"the report's rule": find_threshold, "k-means": lambda w: find_threshold(w, "kmeans"), "cut": lambda w: cut_threshold(w, graph)}
+    if importance.ndim != 2:
+        raise InputError(
+            f"importance: expected (epochs, rows), got shape {importance.shape}; stack what the monitor returned"
+        )
+    rules = {
+        "the report's rule": find_threshold,
+        "k-means": lambda w: find_threshold(w, "kmeans"),
+        "cut": lambda w: cut_threshold(w, graph),
+    }
     choose(rules, rule, "rule")
-    return Trajectories(importance, {name: np.array([find(w) for w in importance]) for name, find in rules.items()}, rule)
+    return Trajectories(
+        importance, {name: np.array([find(w) for w in importance]) for name, find in rules.items()}, rule
+    )
 
 # %% ../nbs/10_explore.ipynb #90167335
 def averaged(
-    found, # a `Consensus` whose monitor returned the importance of all restarts
+    found,  # a `Consensus` whose monitor returned the importance of all restarts
 ):
     "Averaged importance of the restarts kept, after each epoch: (E, n). The last is `found.importance`."
     history = [average_importance(at[found.kept].astype(np.float64)) for at in found.monitored]
@@ -49,18 +60,21 @@ def averaged(
 
 # %% ../nbs/10_explore.ipynb #2ada6815
 def edges_of(
-    values, # importance after one epoch, (n,)
-    cuts, # thresholds that must be edges, (m,)
-    cells=240, # between the edges; at most 254, so that a row fits into a byte
+    values,  # importance after one epoch, (n,)
+    cuts,  # thresholds that must be edges, (m,)
+    cells=240,  # between the edges; at most 254, so that a row fits into a byte
 ):
     "Increasing edges (cells + 1,), the first below every value and the last below none; the position of each cut; lowest edge and step before the cuts."
     values = np.asarray(values, dtype=np.float64)
-    step = (np.ptp(values) or 1.)/(cells - 1)
+    step = (np.ptp(values) or 1.0) / (cells - 1)
     low, order, at = values.min() - step, np.argsort(cuts), np.zeros(len(cuts), dtype=np.int64)
-    edges, top = np.append(low + step*np.arange(cells), values.max()), cells
-    place, last = np.clip(np.rint((np.asarray(cuts) - low)/step), 0, cells).astype(np.int64), -1
-    for j in order: at[j] = last = max(place[j], last + 1) # of two cuts in one place the larger takes the next edge,
-    for j in order[::-1]: at[j] = top = min(at[j], top); top -= 1 # and at the upper end the smaller the one before
+    edges, top = np.append(low + step * np.arange(cells), values.max()), cells
+    place, last = np.clip(np.rint((np.asarray(cuts) - low) / step), 0, cells).astype(np.int64), -1
+    for j in order:
+        at[j] = last = max(place[j], last + 1)  # of two cuts in one place the larger takes the next edge,
+    for j in order[::-1]:
+        at[j] = top = min(at[j], top)
+        top -= 1  # and at the upper end the smaller the one before
     edges[at] = cuts
     return edges, at, low, step
 
@@ -68,27 +82,49 @@ def edges_of(
 def packed_run(name, run, cells=240):
     "One run as the widget reads it: a dict for JSON."
     found = [edges_of(w, [cuts[e] for cuts in run.cuts.values()], cells) for e, w in enumerate(run.importance)]
-    levels = np.stack([np.searchsorted(edges, w) for (edges, *_), w in zip(found, run.importance)], axis=1).astype(np.uint8) # (n, E)
-    cuts = {rule: dict(at=[int(at[j]) for _, at, _, _ in found], value=_digits(values)) for j, (rule, values) in enumerate(run.cuts.items())}
-    return dict(name=name, rule=run.rule, cells=cells, cuts=cuts, low=_digits(low for *_, low, _ in found), step=_digits(step for *_, step in found),
-                levels=base64.b64encode(levels.tobytes()).decode())
+    levels = np.stack([np.searchsorted(edges, w) for (edges, *_), w in zip(found, run.importance)], axis=1).astype(
+        np.uint8
+    )  # (n, E)
+    cuts = {
+        rule: dict(at=[int(at[j]) for _, at, _, _ in found], value=_digits(values))
+        for j, (rule, values) in enumerate(run.cuts.items())
+    }
+    return dict(
+        name=name,
+        rule=run.rule,
+        cells=cells,
+        cuts=cuts,
+        low=_digits(low for *_, low, _ in found),
+        step=_digits(step for *_, step in found),
+        levels=base64.b64encode(levels.tobytes()).decode(),
+    )
 
-def _digits(values): return [float(f"{v:.6g}") for v in values] # for display and drawing; counting uses the levels
+
+def _digits(values):
+    return [float(f"{v:.6g}") for v in values]  # for display and drawing; counting uses the levels
 
 # %% ../nbs/10_explore.ipynb #d92ba68c
 def trajectory_widget(
-    runs, # {name: `Trajectories`}, to choose from
-    y, # true classes, 0 or 1, (n,): they colour and score
-    names=("benign", "malignant"), # of the classes
+    runs,  # {name: `Trajectories`}, to choose from
+    y,  # true classes, 0 or 1, (n,): they colour and score
+    names=("benign", "malignant"),  # of the classes
 ):
     "An interactive figure for a static page: importance by epoch, and a threshold whose slider recounts the confusion matrix. IPython `HTML`."
-    from IPython.display import HTML # there wherever a notebook is; nothing else in the package needs it
+    from IPython.display import HTML  # there wherever a notebook is; nothing else in the package needs it
+
     y = np.asarray(y)
     wrong = [name for name, run in runs.items() if run.importance.shape[1] != len(y)]
-    if wrong: raise InputError(f"y: {len(y)} labels for {runs[wrong[0]].importance.shape[1]} rows of {wrong[0]!r}; pass one for each row")
-    data = dict(names=list(names), y=base64.b64encode(y.astype(np.uint8).tobytes()).decode(), runs=[packed_run(name, run) for name, run in runs.items()])
+    if wrong:
+        raise InputError(
+            f"y: {len(y)} labels for {runs[wrong[0]].importance.shape[1]} rows of {wrong[0]!r}; pass one for each row"
+        )
+    data = dict(
+        names=list(names),
+        y=base64.b64encode(y.astype(np.uint8).tobytes()).decode(),
+        runs=[packed_run(name, run) for name, run in runs.items()],
+    )
     template = files("impaug").joinpath("templates", "trajectories.html").read_text(encoding="utf-8")
-    text = json.dumps(data, separators=(",", ":")).replace("<", r"\u003c") # nothing in a name can end the script
+    text = json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")  # nothing in a name can end the script
     return HTML(template.replace("%data%", text).replace("%fallback%", last_counts(runs, y, names)))
 
 # %% ../nbs/10_explore.ipynb #aac8a822

@@ -24,69 +24,82 @@ from .model import EntropyLoss, check_prior, mlp
 # %% ../nbs/02_importance.ipynb #1f140b2e
 class ImportanceDataset(Dataset):
     "Rows as (x, y, importance): x float (n_features,), y int, importance a scalar that gradients flow through."
-    def __init__(self,
-        x, # rows, (n, n_features)
-        y, # labels, (n,): handed through for scoring, never trained on
-        dtype=torch.float32, # of x and the importance
+
+    def __init__(
+        self,
+        x,  # rows, (n, n_features)
+        y,  # labels, (n,): handed through for scoring, never trained on
+        dtype=torch.float32,  # of x and the importance
     ):
-        if len(x) != len(y): raise InputError(f"y: {len(y)} labels for {len(x)} rows of x; pass one for each row")
+        if len(x) != len(y):
+            raise InputError(f"y: {len(y)} labels for {len(x)} rows of x; pass one for each row")
         self.x, self.y = torch.as_tensor(x, dtype=dtype), torch.as_tensor(y)
         self.importance = nn.Parameter(torch.ones(len(x), dtype=dtype))
 
-    def __len__(self): return len(self.x)
-    def __getitem__(self, i): return self.x[i], self.y[i], self.importance[i]
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, i):
+        return self.x[i], self.y[i], self.importance[i]
 
 # %% ../nbs/02_importance.ipynb #104e5ddb
 def train_literal(
-    net, # a network as `mlp` makes; trained in place
-    dataset, # an `ImportanceDataset`; its importance is trained in place
-    epochs=100, # passes over the rows
-    batch_size=32, # rows a step
-    lr=1e-3, # Adam's learning rate for the network
-    importance_lr=1e-3, # Adam's learning rate for the importance
-    weight_decay=0., # Adam's weight decay for the network
-    importance_decay=3.3e-4, # Adam's weight decay for the importance
-    criterion=None, # maps logits to a scalar; `EntropyLoss()` by default
-    anchor=0., # the point that importance scales about; the report's is the origin
-    seed=0, # of the order of the rows
+    net,  # a network as `mlp` makes; trained in place
+    dataset,  # an `ImportanceDataset`; its importance is trained in place
+    epochs=100,  # passes over the rows
+    batch_size=32,  # rows a step
+    lr=1e-3,  # Adam's learning rate for the network
+    importance_lr=1e-3,  # Adam's learning rate for the importance
+    weight_decay=0.0,  # Adam's weight decay for the network
+    importance_decay=3.3e-4,  # Adam's weight decay for the importance
+    criterion=None,  # maps logits to a scalar; `EntropyLoss()` by default
+    anchor=0.0,  # the point that importance scales about; the report's is the origin
+    seed=0,  # of the order of the rows
 ):
     "Importance training in plain PyTorch, row by row through a `DataLoader`. Slow: the reference for `train_importance`."
     criterion, order = criterion or EntropyLoss(), torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam([{"params": net.parameters(), "lr": lr, "weight_decay": weight_decay},
-                                  {"params": [dataset.importance], "lr": importance_lr, "weight_decay": importance_decay}])
+    optimizer = torch.optim.Adam(
+        [
+            {"params": net.parameters(), "lr": lr, "weight_decay": weight_decay},
+            {"params": [dataset.importance], "lr": importance_lr, "weight_decay": importance_decay},
+        ]
+    )
     for _ in range(epochs):
         batches = [b.tolist() for b in torch.randperm(len(dataset), generator=order).split(batch_size)]
         for x, _, w in DataLoader(dataset, batch_sampler=batches):
             optimizer.zero_grad()
-            criterion(net(anchor + w[:, None]*(x - anchor))).backward()
+            criterion(net(anchor + w[:, None] * (x - anchor))).backward()
             optimizer.step()
     return net, dataset.importance.detach()
 
 # %% ../nbs/02_importance.ipynb #c4666444
 class Adam:
     "Adam (Kingma and Ba 2015) with PyTorch's defaults for one tensor, without new memory in a step."
-    def __init__(self, parameter, lr, weight_decay=0.):
+
+    def __init__(self, parameter, lr, weight_decay=0.0):
         self.parameter, self.lr, self.weight_decay, self.steps = parameter, lr, weight_decay, 0
         self.gradient, self.first, self.second = (torch.zeros_like(parameter) for _ in range(3))
-        self.one, self.tiny = parameter.new_tensor(1.), parameter.new_tensor(1e-30)
+        self.one, self.tiny = parameter.new_tensor(1.0), parameter.new_tensor(1e-30)
 
     def step(self):
         "One step along `gradient`, which is used up."
         self.steps += 1
-        scale, g = (1 - .999**self.steps)**.5, self.gradient
-        if self.weight_decay: g.add_(self.parameter, alpha=self.weight_decay)
-        self.first.lerp_(g, .1)
-        self.second.lerp_(torch.addcmul(self.tiny, g, g, out=g), .001)
-        torch.sqrt(self.second, out=g).add_(self.one, alpha=1e-8*scale)
-        self.parameter.addcdiv_(self.first, g, value=-self.lr*scale/(1 - .9**self.steps))
+        scale, g = (1 - 0.999**self.steps) ** 0.5, self.gradient
+        if self.weight_decay:
+            g.add_(self.parameter, alpha=self.weight_decay)
+        self.first.lerp_(g, 0.1)
+        self.second.lerp_(torch.addcmul(self.tiny, g, g, out=g), 0.001)
+        torch.sqrt(self.second, out=g).add_(self.one, alpha=1e-8 * scale)
+        self.parameter.addcdiv_(self.first, g, value=-self.lr * scale / (1 - 0.9**self.steps))
 
 # %% ../nbs/02_importance.ipynb #fe87e6b5
 class StackedMLP:
     "Networks of one shape trained side by side: a `weight` (S, i, o) and a `bias` (S, 1, o) for each layer."
-    def __init__(self, networks, dtype=torch.float32, device="cpu", lr=1e-3, weight_decay=0.):
+
+    def __init__(self, networks, dtype=torch.float32, device="cpu", lr=1e-3, weight_decay=0.0):
         self.n, linears = len(networks), list(zip(*(net[::2] for net in networks)))
         self.shapes = [(layer[0].in_features, layer[0].out_features) for layer in linears]
-        self.flat = torch.empty(self.n*sum(i*o + o for i, o in self.shapes), dtype=dtype, device=device)
+        self.flat = torch.empty(self.n * sum(i * o + o for i, o in self.shapes), dtype=dtype, device=device)
         self.adam = Adam(self.flat, lr, weight_decay)
         self.layers, self.gradients = self._views(self.flat), self._views(self.adam.gradient)
         with torch.no_grad():
@@ -96,13 +109,19 @@ class StackedMLP:
 
     def _views(self, flat):
         "Each layer is one block of `flat`, its longer side last: products along long rows are faster."
-        parts = iter(flat.split([self.n*size for i, o in self.shapes for size in (i*o, o)]))
-        return [(next(parts).view(self.n, i, o) if o >= i else next(parts).view(self.n, o, i).mT,
-                 next(parts).view(self.n, 1, o)) for i, o in self.shapes]
+        parts = iter(flat.split([self.n * size for i, o in self.shapes for size in (i * o, o)]))
+        return [
+            (
+                next(parts).view(self.n, i, o) if o >= i else next(parts).view(self.n, o, i).mT,
+                next(parts).view(self.n, 1, o),
+            )
+            for i, o in self.shapes
+        ]
 
     def logits(self, z):
         "Logits of the rows `z` (S, n, n_features), outside training: (S, n, n_clusters)."
-        for weight, bias in self.layers[:-1]: z = torch.baddbmm(bias, z, weight).relu_()
+        for weight, bias in self.layers[:-1]:
+            z = torch.baddbmm(bias, z, weight).relu_()
         weight, bias = self.layers[-1]
         return torch.baddbmm(bias, z, weight)
 
@@ -111,22 +130,26 @@ class StackedMLP:
         "Network `s` as an `nn.Sequential` of its own, on the CPU."
         net = mlp(self.shapes[0][0], [o for _, o in self.shapes[:-1]], self.shapes[-1][1]).to(self.flat.dtype)
         for linear, (weight, bias) in zip(net[::2], self.layers):
-            linear.weight.copy_(weight[s].mT); linear.bias.copy_(bias[s, 0])
+            linear.weight.copy_(weight[s].mT)
+            linear.bias.copy_(bias[s, 0])
         return net
 
 # %% ../nbs/02_importance.ipynb #d75e613d
 class EntropyGradient:
     "EntropyLoss of batches of n rows and its gradient by hand, for logits of shape (S, n_clusters, n)."
-    def __init__(self, like, n, beta=1., log_prior=None):
+
+    def __init__(self, like, n, beta=1.0, log_prior=None):
         self.n, self.log_n, self.beta, self.log_prior = n, like.new_tensor(n).log(), beta, log_prior
 
     def __call__(self, logits, loss, d_logits):
         "Write each row's share of the loss, (S, n), to be added up, and the gradient."
         log_p = logits.log_softmax(1)
-        p = log_p.sub(self.log_n).exp_() # each row counts 1/n
+        p = log_p.sub(self.log_n).exp_()  # each row counts 1/n
         pull = p.sum(2, keepdim=True).clamp_min_(1e-30).log_()
-        if self.log_prior is not None: pull.sub_(self.log_prior)
-        if self.beta != 1: pull.mul_(self.beta)
+        if self.log_prior is not None:
+            pull.sub_(self.log_prior)
+        if self.beta != 1:
+            pull.mul_(self.beta)
         g = torch.sub(pull, log_p, out=log_p).mul_(p)
         torch.sum(g, dim=1, out=loss)
         torch.addcmul(g, p, loss.unsqueeze(1), value=-self.n, out=d_logits)
@@ -134,14 +157,17 @@ class EntropyGradient:
 # %% ../nbs/02_importance.ipynb #4474435d
 class LayerPass:
     "What one layer reads and writes: its parameters, their gradients, its `out` and the gradient `delta` of that."
+
     def __init__(self, parameters, gradients, input, out, delta):
         (self.weight, self.bias), (d_weight, self.d_bias) = parameters, gradients
         self.weight_mT, self.out, self.delta, self.below = self.weight.mT, out, delta, None
         self.up, self.across = factors(input, self.weight, out), factors(input.mT, delta, d_weight)
 
+
 def factors(a, b, out):
     "What `product` needs for out = a @ b: all of it transposed where `out` is a transposed block."
     return (a, b, out) if out.stride(2) == 1 else (b.mT, a.mT, out.mT)
+
 
 def product(a, b, out):
     "Batched matrix product of what `factors` gives, into `out`."
@@ -150,14 +176,18 @@ def product(a, b, out):
 # %% ../nbs/02_importance.ipynb #e810f86a
 class Pass:
     "A batch of b rows on its way through a `StackedMLP` and back. Buffers and views are made once."
+
     def __init__(self, net, b):
         empty = lambda *shape: net.flat.new_empty(net.n, *shape)
         (n_features, first), n_clusters = net.shapes[0], net.shapes[-1][1]
         self.z, self.plain, self.origin = empty(b, n_features), empty(b, first), empty(1, first)
         outputs, deltas = ([empty(b, o) for _, o in net.shapes] for _ in range(2))
-        outputs[-1], deltas[-1] = empty(n_clusters, b).mT, empty(n_clusters, b).mT # a softmax is faster over long rows
-        self.layers = [LayerPass(*parts) for parts in zip(net.layers, net.gradients, [self.z, *outputs], outputs, deltas)]
-        for below, layer in zip(self.layers, self.layers[1:]): layer.below = below
+        outputs[-1], deltas[-1] = empty(n_clusters, b).mT, empty(n_clusters, b).mT  # a softmax is faster over long rows
+        self.layers = [
+            LayerPass(*parts) for parts in zip(net.layers, net.gradients, [self.z, *outputs], outputs, deltas)
+        ]
+        for below, layer in zip(self.layers, self.layers[1:]):
+            layer.below = below
         self.logits, self.d_logits = outputs[-1].mT, deltas[-1].mT
 
     def forward(self, anchor, x, w):
@@ -177,28 +207,34 @@ class Pass:
         for layer in reversed(self.layers):
             product(*layer.across)
             torch.sum(layer.delta, dim=1, keepdim=True, out=layer.d_bias)
-            if layer.below: torch.bmm(layer.delta, layer.weight_mT, out=layer.below.delta).mul_(layer.below.out.sign_())
+            if layer.below:
+                torch.bmm(layer.delta, layer.weight_mT, out=layer.below.delta).mul_(layer.below.out.sign_())
         torch.sum(self.plain.mul_(layer.delta), dim=2, out=gradient)
 
 # %% ../nbs/02_importance.ipynb #c19fe399
 class ImportanceVector:
     "The importance of n rows for S restarts, (S, n), from ones, and the Adam that moves it."
-    def __init__(self, ones, lr, lazy, decay=0.):
+
+    def __init__(self, ones, lr, lazy, decay=0.0):
         self.values, self.lazy, self.adam = ones, lazy, Adam(ones, lr, decay)
 
     def collect(self, order, gradient):
         "Take in the `gradient` (S, c) of the rows `order` (S, c); with dense Adam, step all rows."
-        if not self.lazy: self.adam.gradient.zero_()
+        if not self.lazy:
+            self.adam.gradient.zero_()
         self.adam.gradient.scatter_(1, order, gradient)
-        if not self.lazy: self.adam.step()
+        if not self.lazy:
+            self.adam.step()
 
     def end_epoch(self):
         "Lazy Adam: every row has met its batch, so one step over all rows is each row's own step."
-        if self.lazy: self.adam.step()
+        if self.lazy:
+            self.adam.step()
 
 # %% ../nbs/02_importance.ipynb #cb0c28f2
 class Chunk:
     "Rows and importance copied into the order of training, so that every batch is a slice."
+
     def __init__(self, net, c, batch_size, entropy):
         self.rows = net.flat.new_empty(net.n, c, net.shapes[0][0])
         self.w, self.gradient, self.losses = net.flat.new_empty(3, net.n, c).unbind()
@@ -212,13 +248,15 @@ class Chunk:
         self.rows.sub_(anchor)
         torch.gather(importance.values, 1, order, out=self.w)
 
+
 def chunk_rows(n_restarts, n, n_features, batch_size):
     "Rows copied at a time: whole batches, about a million numbers."
-    return min(n, max(1, 2**20//(n_restarts*(n_features + 3))//batch_size)*batch_size)
+    return min(n, max(1, 2**20 // (n_restarts * (n_features + 3)) // batch_size) * batch_size)
 
 # %% ../nbs/02_importance.ipynb #efe7a529
 class Trainer:
     "Rows, networks and importance, and one epoch of training them."
+
     def __init__(self, rows, anchor, net, importance, batch_size, seeds, entropy):
         self.rows, self.anchor, self.net, self.importance = rows, anchor, net, importance
         self.batch_size, self.order = batch_size, torch.empty(importance.values.shape, dtype=torch.int64)
@@ -230,16 +268,18 @@ class Trainer:
     @torch.inference_mode()
     def epoch(self):
         "One pass over the rows; the mean loss over the batches, (S,)."
-        n, total = len(self.rows), 0.
-        for order, generator in zip(self.order, self.generators): torch.randperm(n, generator=generator, out=order)
+        n, total = len(self.rows), 0.0
+        for order, generator in zip(self.order, self.generators):
+            torch.randperm(n, generator=generator, out=order)
         for part in self.order.to(self.rows.device).split(self.chunk, dim=1):
             chunk = self.chunks[part.shape[1]]
             chunk.load(self.rows, self.anchor, self.importance, part)
-            for batch in chunk.batches: self.step(*batch)
+            for batch in chunk.batches:
+                self.step(*batch)
             self.importance.collect(part, chunk.gradient)
             total = total + chunk.losses.sum(1)
         self.importance.end_epoch()
-        return total/-(-n//self.batch_size)
+        return total / -(-n // self.batch_size)
 
     def step(self, room, entropy, x, w, gradient, loss):
         "One batch: the networks step, the importance's gradient is kept."
@@ -252,49 +292,55 @@ class Trainer:
     def partition(self):
         "The cluster each network gives each weighted row, (S, n)."
         found = torch.empty(self.importance.values.shape, dtype=torch.int64)
-        for i in range(0, len(self.rows), size := max(1, 2**13//self.net.n)):
-            z = torch.addcmul(self.anchor, self.importance.values[:, i:i + size, None], self.rows[i:i + size] - self.anchor)
-            found[:, i:i + size] = self.net.logits(z).argmax(-1)
+        for i in range(0, len(self.rows), size := max(1, 2**13 // self.net.n)):
+            z = torch.addcmul(
+                self.anchor, self.importance.values[:, i : i + size, None], self.rows[i : i + size] - self.anchor
+            )
+            found[:, i : i + size] = self.net.logits(z).argmax(-1)
         return found.numpy()
 
 # %% ../nbs/02_importance.ipynb #54ff36ed
 @dataclass
 class ImportanceFit:
     "What `train_importance` found, for S restarts of n rows."
-    importance: np.ndarray # (S, n)
-    clusters: np.ndarray # (S, n) int64: each network's own partition of the weighted rows
-    loss_curve: np.ndarray # (S, epochs): mean loss over the batches, nats
-    networks: list # S trained `nn.Sequential`
-    monitored: list = field(default_factory=list) # what the monitor returned, an entry an epoch
+
+    importance: np.ndarray  # (S, n)
+    clusters: np.ndarray  # (S, n) int64: each network's own partition of the weighted rows
+    loss_curve: np.ndarray  # (S, epochs): mean loss over the batches, nats
+    networks: list  # S trained `nn.Sequential`
+    monitored: list = field(default_factory=list)  # what the monitor returned, an entry an epoch
+
 
 @contextmanager
 def one_thread():
     "Matrices this small run many times slower on several threads; the caller's setting comes back afterwards."
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    try: yield
-    finally: torch.set_num_threads(before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 # %% ../nbs/02_importance.ipynb #7d0e5c98
 def train_importance(
-    X, # rows, (n, n_features), scaled, without missing values
-    seeds=(0,), # one restart each
-    epochs=100, # passes over the rows
-    batch_size=32, # rows a step; None lets it grow with the rows, see `sensible_batch`
-    lr=1e-3, # Adam's learning rate for the networks
-    importance_lr=1e-3, # Adam's learning rate for the importance; 0 leaves it at one
-    weight_decay=0., # Adam's weight decay for the networks
-    importance_decay=3.3e-4, # Adam's weight decay for the importance
-    lazy=False, # step a row's importance only when its batch comes up
-    beta=1.0, # as in `EntropyLoss`
-    prior=None, # as in `EntropyLoss`
-    anchor=None, # the point that importance scales about, (n_features,); the origin by default
-    hidden=(96, 32), # units of the hidden layers
-    n_clusters=2, # outputs of the network
-    monitor=None, # called after each epoch with (importance, clusters), both (S, n) arrays
-    verbose=False, # show a progress bar of rows
-    dtype=torch.float32, # of the whole computation
-    device="cpu", # where it runs
+    X,  # rows, (n, n_features), scaled, without missing values
+    seeds=(0,),  # one restart each
+    epochs=100,  # passes over the rows
+    batch_size=32,  # rows a step; None lets it grow with the rows, see `sensible_batch`
+    lr=1e-3,  # Adam's learning rate for the networks
+    importance_lr=1e-3,  # Adam's learning rate for the importance; 0 leaves it at one
+    weight_decay=0.0,  # Adam's weight decay for the networks
+    importance_decay=3.3e-4,  # Adam's weight decay for the importance
+    lazy=False,  # step a row's importance only when its batch comes up
+    beta=1.0,  # as in `EntropyLoss`
+    prior=None,  # as in `EntropyLoss`
+    anchor=None,  # the point that importance scales about, (n_features,); the origin by default
+    hidden=(96, 32),  # units of the hidden layers
+    n_clusters=2,  # outputs of the network
+    monitor=None,  # called after each epoch with (importance, clusters), both (S, n) arrays
+    verbose=False,  # show a progress bar of rows
+    dtype=torch.float32,  # of the whole computation
+    device="cpu",  # where it runs
 ):
     """Train networks and importance without labels: an `ImportanceFit`. Restart s depends on `seeds[s]` alone.
 
@@ -302,49 +348,69 @@ def train_importance(
     rows = as_rows(X, dtype, device)
     n, d = rows.shape
     batch_size = batch_size or sensible_batch(n)
-    if batch_size > n: raise InputError(f"batch_size: {batch_size} is more than the {n} rows; pass at most {n}")
+    if batch_size > n:
+        raise InputError(f"batch_size: {batch_size} is more than the {n} rows; pass at most {n}")
     anchor = torch.as_tensor(np.zeros(d) if anchor is None else anchor, dtype=dtype, device=device)
-    if anchor.shape != (d,): raise InputError(f"anchor: shape {tuple(anchor.shape)} for {d} columns; pass one value a column")
+    if anchor.shape != (d,):
+        raise InputError(f"anchor: shape {tuple(anchor.shape)} for {d} columns; pass one value a column")
     log_prior = None if prior is None else check_prior(prior).log().to(rows)[:, None]
     net = StackedMLP([mlp(d, hidden, n_clusters, seed=s) for s in seeds], dtype, device, lr, weight_decay)
     with enough_memory(len(seeds)):
         importance = ImportanceVector(rows.new_ones(len(seeds), n), importance_lr, lazy, importance_decay)
-        return run_epochs(Trainer(rows, anchor, net, importance, batch_size, seeds, lambda b: EntropyGradient(rows, b, beta, log_prior)), epochs, monitor, verbose)
+        return run_epochs(
+            Trainer(
+                rows, anchor, net, importance, batch_size, seeds, lambda b: EntropyGradient(rows, b, beta, log_prior)
+            ),
+            epochs,
+            monitor,
+            verbose,
+        )
 
 # %% ../nbs/02_importance.ipynb #f1cd8001
 @contextmanager
 def enough_memory(n_restarts):
     "What runs out of memory inside ends in an `InputError`."
-    try: yield
+    try:
+        yield
     except (MemoryError, RuntimeError) as e:
-        if isinstance(e, RuntimeError) and "memory" not in str(e): raise
-        raise InputError(f"seeds: too little memory for {n_restarts} restarts side by side; pass fewer at a time, or fewer rows") from None
+        if isinstance(e, RuntimeError) and "memory" not in str(e):
+            raise
+        raise InputError(
+            f"seeds: too little memory for {n_restarts} restarts side by side; pass fewer at a time, or fewer rows"
+        ) from None
+
 
 def run_epochs(trainer, epochs, monitor, verbose):
     "Train for `epochs`: an `ImportanceFit`."
     losses, monitored, importance = [], [], lambda: trainer.importance.values.cpu().numpy()
     with one_thread():
-        with tqdm(total=epochs*importance().size, desc="importance", unit="row", unit_scale=True, disable=not verbose) as bar:
+        with tqdm(
+            total=epochs * importance().size, desc="importance", unit="row", unit_scale=True, disable=not verbose
+        ) as bar:
             for _ in range(epochs):
                 losses.append(trainer.epoch())
-                if monitor: monitored.append(monitor(importance().copy(), trainer.partition()))
+                if monitor:
+                    monitored.append(monitor(importance().copy(), trainer.partition()))
                 bar.update(importance().size)
         curve, clusters = torch.stack(losses, 1).cpu().numpy(), trainer.partition()
-    return ImportanceFit(importance(), clusters, curve, [trainer.net.network(s) for s in range(trainer.net.n)], monitored)
+    return ImportanceFit(
+        importance(), clusters, curve, [trainer.net.network(s) for s in range(trainer.net.n)], monitored
+    )
+
 
 def as_rows(X, dtype, device="cpu"):
     "`X`, checked, as a tensor; a float array of that type, memory-mapped ones included, is taken without a copy."
     X = check_rows(X)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable") # it is only read
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # it is only read
             return torch.from_numpy(np.asarray(X)).to(device, dtype).contiguous()
     except (RuntimeError, AssertionError) as e:
         raise InputError(f"device: {device!r} cannot be used here ({str(e).splitlines()[0]}); pass 'cpu'") from None
 
 # %% ../nbs/02_importance.ipynb #13b88232
 def sensible_batch(
-    n, # rows
+    n,  # rows
 ):
     "32 up to the report's 699 rows, then as the square root of the rows, in powers of two."
-    return min(n, 2**max(5, round(np.log2(32*(n/699)**.5))))
+    return min(n, 2 ** max(5, round(np.log2(32 * (n / 699) ** 0.5))))

@@ -14,24 +14,25 @@ from .data import InputError
 
 # %% ../nbs/01_model.ipynb #ef7707e7
 def mlp(
-    n_features, # columns of the input
-    hidden=(96, 32), # units of each hidden layer
-    n_clusters=2, # outputs
-    seed=0, # the same seed gives the same weights
+    n_features,  # columns of the input
+    hidden=(96, 32),  # units of each hidden layer
+    n_clusters=2,  # outputs
+    seed=0,  # the same seed gives the same weights
 ):
     "The report's perceptron as an `nn.Sequential` of logits: (n, n_features) -> (n, n_clusters), float32."
     sizes = [n_features, *hidden, n_clusters]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layers = [layer for i, o in zip(sizes, sizes[1:]) for layer in (nn.Linear(i, o), nn.ReLU(inplace=True))][:-1]
-        for layer in layers[::2]: nn.init.xavier_uniform_(layer.weight)
+        for layer in layers[::2]:
+            nn.init.xavier_uniform_(layer.weight)
     return nn.Sequential(*layers)
 
 # %% ../nbs/01_model.ipynb #77924c16
 @torch.no_grad()
 def clusters(
-    net, # a network as `mlp` makes
-    X, # rows, (n, n_features)
+    net,  # a network as `mlp` makes
+    X,  # rows, (n, n_features)
 ):
     "The most probable cluster of each row: int64 array of shape (n,)."
     return net(torch.as_tensor(X, dtype=next(net.parameters()).dtype)).argmax(dim=-1).numpy()
@@ -42,9 +43,11 @@ class EntropyLoss(nn.Module):
 
     Takes logits (n, n_clusters) and returns a scalar. With `prior` (n_clusters probabilities) the second term is
     `beta` times the Kullback-Leibler divergence of the mean output from the prior. Source: Krause et al. 2010."""
-    def __init__(self,
-        beta=1.0, # weight of the balance term
-        prior=None, # expected class shares; uniform by default
+
+    def __init__(
+        self,
+        beta=1.0,  # weight of the balance term
+        prior=None,  # expected class shares; uniform by default
     ):
         super().__init__()
         self.beta, self.prior = beta, None if prior is None else check_prior(prior)
@@ -52,8 +55,9 @@ class EntropyLoss(nn.Module):
     def forward(self, logits):
         doubt = categorical_entropy(F.softmax(logits, dim=-1)).mean()
         mean = F.softmax(logits, dim=-1).mean(dim=0)
-        if self.prior is None: return doubt - self.beta*categorical_entropy(mean)
-        return doubt + self.beta*(torch.xlogy(mean, mean) - mean*self.prior.to(mean).log()).sum()
+        if self.prior is None:
+            return doubt - self.beta * categorical_entropy(mean)
+        return doubt + self.beta * (torch.xlogy(mean, mean) - mean * self.prior.to(mean).log()).sum()
 
 # %% ../nbs/01_model.ipynb #0a5ab38b
 def categorical_entropy(p):

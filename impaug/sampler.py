@@ -32,10 +32,15 @@ from .threshold import threshold_rules
 class ImportanceWarning(UserWarning):
     "The learned importance gives reason not to trust the pseudo labels."
 
+
 _learning = dict(
     threshold=[StrOptions({"cut", *threshold_rules}), Interval(Real, 0, 1, closed="neither")],
-    restarts=[Interval(Integral, 1, None, closed="left")], keep=[Interval(Integral, 1, None, closed="left")],
-    scaling=[StrOptions(set(scalers))], random_state=["random_state"], verbose=["boolean"])
+    restarts=[Interval(Integral, 1, None, closed="left")],
+    keep=[Interval(Integral, 1, None, closed="left")],
+    scaling=[StrOptions(set(scalers))],
+    random_state=["random_state"],
+    verbose=["boolean"],
+)
 
 # %% ../nbs/11_sampler.ipynb #338ad048
 def _numbers(estimator, X, y="no_validation", reset=True):
@@ -43,22 +48,47 @@ def _numbers(estimator, X, y="no_validation", reset=True):
     if isinstance(X, pd.DataFrame):
         refuse_text(X)
         X = X.astype({name: dtype.subtype for name, dtype in X.dtypes.items() if isinstance(dtype, pd.SparseDtype)})
-    return validate_data(estimator, X, y, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=6 if reset else 1)
+    return validate_data(
+        estimator, X, y, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=6 if reset else 1
+    )
+
 
 def _seed(random_state):
     "Integers are kept, so that `random_state=0` here is `seed=0` elsewhere in this package."
-    return int(random_state) if isinstance(random_state, Integral) else int(check_random_state(random_state).randint(2**31 - 1))
+    return (
+        int(random_state)
+        if isinstance(random_state, Integral)
+        else int(check_random_state(random_state).randint(2**31 - 1))
+    )
+
 
 def _fit_importance(estimator, X):
     "Train on validated rows; learned attributes go to the estimator, and a warning out where the answer is in doubt."
     scaler, varying = scalers[estimator.scaling]().fit(X), np.ptp(X, axis=0) > 0
-    if not varying.any(): raise InputError("X: no column varies, so there is nothing to learn from; pass other columns")
-    found = consensus_importance(scaler.transform(X)[:, varying], _seed(estimator.random_state), estimator.restarts, estimator.keep,
-                                 estimator.threshold, verbose=estimator.verbose, n_neighbors=min(10, len(X)//2))
+    if not varying.any():
+        raise InputError("X: no column varies, so there is nothing to learn from; pass other columns")
+    found = consensus_importance(
+        scaler.transform(X)[:, varying],
+        _seed(estimator.random_state),
+        estimator.restarts,
+        estimator.keep,
+        estimator.threshold,
+        verbose=estimator.verbose,
+        n_neighbors=min(10, len(X) // 2),
+    )
     estimator.scaler_, estimator.varying_, estimator.consensus_ = scaler, varying, found
-    estimator.importance_, estimator.threshold_, estimator.pseudo_labels_ = found.importance, found.threshold, found.pseudo_labels
-    estimator.loss_curve_, estimator.diagnosis_, estimator.doubts_ = found.loss_curve.mean(axis=0), found.diagnosis, doubts(found.diagnosis)
-    if estimator.doubts_: warnings.warn("the pseudo labels are in doubt: " + "; ".join(estimator.doubts_), ImportanceWarning)
+    estimator.importance_, estimator.threshold_, estimator.pseudo_labels_ = (
+        found.importance,
+        found.threshold,
+        found.pseudo_labels,
+    )
+    estimator.loss_curve_, estimator.diagnosis_, estimator.doubts_ = (
+        found.loss_curve.mean(axis=0),
+        found.diagnosis,
+        doubts(found.diagnosis),
+    )
+    if estimator.doubts_:
+        warnings.warn("the pseudo labels are in doubt: " + "; ".join(estimator.doubts_), ImportanceWarning)
 
 # %% ../nbs/11_sampler.ipynb #86f5abf0
 class ImportanceClusterer(ClusterMixin, BaseEstimator):
@@ -67,16 +97,18 @@ class ImportanceClusterer(ClusterMixin, BaseEstimator):
     After `fit` on n rows: `labels_` (n,) int64, the networks' vote; `pseudo_labels_` (n,) int64, importance above the
     threshold; `importance_` (n,) float64; `threshold_` float; `loss_curve_` (epochs,), nats, mean over the restarts kept;
     `diagnosis_` dict and `doubts_` list, as in `impaug.consensus`; `n_features_in_`, `feature_names_in_`."""
+
     _parameter_constraints = _learning
 
     def __init__(
-        self, *,
-        threshold="cut", # "cut", a rule of `impaug.threshold`, or a fraction of (max + min)
-        restarts=32, # networks to train
-        keep=8, # of them, to average
-        scaling="minmax", # of the columns before training: a key of `impaug.data.scalers`
-        random_state=None, # int, `RandomState` or None
-        verbose=False, # show a progress bar of restarts
+        self,
+        *,
+        threshold="cut",  # "cut", a rule of `impaug.threshold`, or a fraction of (max + min)
+        restarts=32,  # networks to train
+        keep=8,  # of them, to average
+        scaling="minmax",  # of the columns before training: a key of `impaug.data.scalers`
+        random_state=None,  # int, `RandomState` or None
+        verbose=False,  # show a progress bar of restarts
     ):
         self.threshold, self.restarts, self.keep, self.scaling = threshold, restarts, keep, scaling
         self.random_state, self.verbose = random_state, verbose
@@ -89,7 +121,7 @@ class ImportanceClusterer(ClusterMixin, BaseEstimator):
         return self
 
     def _rows(self, X):
-        check_is_fitted(self) # so callers ask for the rows first
+        check_is_fitted(self)  # so callers ask for the rows first
         return self.scaler_.transform(_numbers(self, X, reset=False))[:, self.varying_]
 
     def predict_proba(self, X):
@@ -106,24 +138,30 @@ class ImportanceClusterer(ClusterMixin, BaseEstimator):
 def _numbers_of(part, X, members):
     "Row numbers in `X` of the rows in `part`: all of X, all `members`, or a choice of them; of equal rows, the first."
     for candidates in (members, np.arange(len(X))):
-        if part.shape[0] == len(candidates): return candidates
+        if part.shape[0] == len(candidates):
+            return candidates
     first = {row.tobytes(): i for i, row in reversed(list(enumerate(X)))}
     return np.array([first.get(row.tobytes(), -1) for row in np.asarray(part, dtype=X.dtype)])
+
 
 def _note_parents(oversampler, X, labels, noted):
     "Make this oversampler of the SMOTE family append the parents of each batch of rows that it makes to `noted`."
     generate = oversampler._generate_samples
+
     def generate_and_note(base, others, nearest, rows, cols, steps, y_type, *args, **kwargs):
         members = np.flatnonzero(labels == y_type)
-        noted.append(np.column_stack([_numbers_of(base, X, members)[rows], _numbers_of(others, X, members)[nearest[rows, cols]]]))
+        noted.append(
+            np.column_stack([_numbers_of(base, X, members)[rows], _numbers_of(others, X, members)[nearest[rows, cols]]])
+        )
         return generate(base, others, nearest, rows, cols, steps, y_type, *args, **kwargs)
+
     oversampler._generate_samples = generate_and_note
 
 # %% ../nbs/11_sampler.ipynb #0a7c8524
 def parents_by_place(
-    made, # synthetic rows, (m, n_features)
-    X, # the rows they may come from, (n, n_features)
-    n_neighbors=10, # a parent is sought among so many nearest rows of the other one
+    made,  # synthetic rows, (m, n_features)
+    X,  # the rows they may come from, (n, n_features)
+    n_neighbors=10,  # a parent is sought among so many nearest rows of the other one
 ):
     "For each row of `made`, the two rows of `X` that it lies between: int64 (m, 2), -1 where there are none."
     near = neighbours(X, min(n_neighbors, len(X) - 1), max_rows=len(X))
@@ -132,28 +170,35 @@ def parents_by_place(
     length2 = np.maximum((along**2).sum(axis=1), np.finfo(float).tiny)
     found = np.full((len(made), 2), -1)
     for i, x in enumerate(made):
-        t = ((x - start)*along).sum(axis=1)/length2
-        off = ((x - start - t.clip(0, 1)[:, None]*along)**2).sum(axis=1)
+        t = ((x - start) * along).sum(axis=1) / length2
+        off = ((x - start - t.clip(0, 1)[:, None] * along) ** 2).sum(axis=1)
         best = off.argmin()
-        if off[best] <= 1e-10*max((x**2).sum(), length2[best]): found[i] = a[best], b[best]
+        if off[best] <= 1e-10 * max((x**2).sum(), length2[best]):
+            found[i] = a[best], b[best]
     return found
 
 # %% ../nbs/11_sampler.ipynb #b5129e24
 def grow(
-    X, # rows, (n, n_features), finite
-    labels, # 0 or 1, (n,)
-    oversampler, # an unfitted oversampler; a copy of it is used
+    X,  # rows, (n, n_features), finite
+    labels,  # 0 or 1, (n,)
+    oversampler,  # an unfitted oversampler; a copy of it is used
 ):
     "A `Balanced` table, the parents of each synthetic row (m, 2) as row numbers, -1 where unknown, and what `sampling_strategy_` came to."
     worker, noted = clone(oversampler), []
-    if hasattr(worker, "_generate_samples"): _note_parents(worker, X, labels, noted)
+    if hasattr(worker, "_generate_samples"):
+        _note_parents(worker, X, labels, noted)
     grown, grown_labels = worker.fit_resample(X, labels)
     n, m = len(X), len(grown) - len(X)
-    if m < 0 or not np.array_equal(grown[:n], X): raise InputError("oversampler: it does not keep the original rows; pass one that only adds rows, such as SMOTE")
-    if noted: parents = np.concatenate(noted)
-    elif hasattr(worker, "sample_indices_"): parents = np.repeat(np.asarray(worker.sample_indices_)[n:, None], 2, axis=1)
-    else: parents = _by_class(grown[n:], grown_labels[n:], X, labels)
+    if m < 0 or not np.array_equal(grown[:n], X):
+        raise InputError("oversampler: it does not keep the original rows; pass one that only adds rows, such as SMOTE")
+    if noted:
+        parents = np.concatenate(noted)
+    elif hasattr(worker, "sample_indices_"):
+        parents = np.repeat(np.asarray(worker.sample_indices_)[n:, None], 2, axis=1)
+    else:
+        parents = _by_class(grown[n:], grown_labels[n:], X, labels)
     return Balanced(grown, grown_labels, np.arange(len(grown)) >= n), parents, worker.sampling_strategy_
+
 
 def _by_class(made, made_labels, X, labels):
     "`parents_by_place`, each row's parents sought in its own class."
@@ -167,15 +212,20 @@ def _by_class(made, made_labels, X, labels):
 # %% ../nbs/11_sampler.ipynb #c3ee0bea
 class _OutputMixin:
     "`set_output`, as scikit-learn's transformers have it, for the rows that a sampler returns."
+
     def set_output(self, *, transform=None):
         "The container of the rows that `fit_resample` returns: 'default' (that of X), 'pandas' or 'polars'. Returns self."
-        if transform is not None: self._sklearn_output_config = {"transform": transform}
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
         return self
 
     def _contained(self, rows, X):
         kind = _get_output_config("transform", self)["dense"]
-        if kind == "default": return rows
-        return ADAPTERS_MANAGER.adapters[kind].create_container(rows if isinstance(rows, pd.DataFrame) else np.asarray(rows), X, self.get_feature_names_out())
+        if kind == "default":
+            return rows
+        return ADAPTERS_MANAGER.adapters[kind].create_container(
+            rows if isinstance(rows, pd.DataFrame) else np.asarray(rows), X, self.get_feature_names_out()
+        )
 
 # %% ../nbs/11_sampler.ipynb #55770c7b
 class ImportanceSampler(_OutputMixin, BaseSampler):
@@ -185,20 +235,24 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
     `parents_` (N - n, 2) int64, the rows of X that each synthetic row lies between, -1 where the oversampler leaves no trace;
     `sample_indices_` (N,) int64, the row of X that each row is, or was made from first; `sampling_strategy_` dict, the rows
     asked for by pseudo class. Original rows come first, unchanged and in their order. Oversampled integer columns are rounded."""
+
     _sampling_type = "over-sampling"
-    _parameter_constraints = _learning | dict(sampling_strategy=BaseOverSampler._parameter_constraints["sampling_strategy"],
-                                              oversampler=[HasMethods("fit_resample"), None])
+    _parameter_constraints = _learning | dict(
+        sampling_strategy=BaseOverSampler._parameter_constraints["sampling_strategy"],
+        oversampler=[HasMethods("fit_resample"), None],
+    )
 
     def __init__(
-        self, *,
-        sampling_strategy="auto", # of the pseudo classes 0 (majority) and 1 (minority), as imbalanced-learn takes it
-        oversampler=None, # any of imbalanced-learn's; None is SMOTE, with fewer than five neighbours where the minority is small
-        threshold="cut", # "cut", a rule of `impaug.threshold`, or a fraction of (max + min)
-        restarts=32, # networks to train
-        keep=8, # of them, to average
-        scaling="minmax", # of the columns for training: a key of `impaug.data.scalers`; the oversampler sees X as it is
-        random_state=None, # int, `RandomState` or None; the oversampler's too, unless it has its own
-        verbose=False, # show a progress bar of restarts
+        self,
+        *,
+        sampling_strategy="auto",  # of the pseudo classes 0 (majority) and 1 (minority), as imbalanced-learn takes it
+        oversampler=None,  # any of imbalanced-learn's; None is SMOTE, with fewer than five neighbours where the minority is small
+        threshold="cut",  # "cut", a rule of `impaug.threshold`, or a fraction of (max + min)
+        restarts=32,  # networks to train
+        keep=8,  # of them, to average
+        scaling="minmax",  # of the columns for training: a key of `impaug.data.scalers`; the oversampler sees X as it is
+        random_state=None,  # int, `RandomState` or None; the oversampler's too, unless it has its own
+        verbose=False,  # show a progress bar of restarts
     ):
         super().__init__(sampling_strategy=sampling_strategy)
         self.oversampler, self.threshold, self.restarts, self.keep = oversampler, threshold, restarts, keep
@@ -215,12 +269,17 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
         "X with synthetic rows below, (N, n_features), and `y` carried along, (N,); the pseudo labels, int64, where `y` is None."
         values, target, classes = _validated(self, X, y)
         grown, labels = self._fit_resample(values, target)
-        return self._contained(_like(grown, X), X), labels if y is None else _like(labels if classes is None else label_binarize(labels, classes=classes), y)
+        return self._contained(_like(grown, X), X), labels if y is None else _like(
+            labels if classes is None else label_binarize(labels, classes=classes), y
+        )
 
     def _fit_resample(self, X, y):
         _fit_importance(self, X)
         balanced, self.parents_, self.sampling_strategy_ = grow(X, self.pseudo_labels_, _worker(self))
-        self.synthetic_, self.sample_indices_ = balanced.synthetic, np.concatenate([np.arange(len(X)), self.parents_[:, 0]])
+        self.synthetic_, self.sample_indices_ = (
+            balanced.synthetic,
+            np.concatenate([np.arange(len(X)), self.parents_[:, 0]]),
+        )
         return balanced.X, balanced.pseudo_labels if y is None else _carried(y, X, balanced, self.parents_)
 
     def __sklearn_tags__(self):
@@ -231,47 +290,62 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
 # %% ../nbs/11_sampler.ipynb #46c9d460
 def _validated(sampler, X, y):
     "X as floats, y as one label a row or None, and y's classes where it came as one column a class."
-    if y is None: return _numbers(sampler, X), None, None
+    if y is None:
+        return _numbers(sampler, X), None, None
     check_classification_targets(y)
     labels, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
     X, labels = _numbers(sampler, X, labels)
     return X, labels, np.unique(labels) if one_vs_all else None
 
+
 def smote_for(
-    labels, # pseudo labels, (n,)
-    k_neighbors=5, # at most
-    seed=None, # of the synthetic rows
+    labels,  # pseudo labels, (n,)
+    k_neighbors=5,  # at most
+    seed=None,  # of the synthetic rows
 ):
     "SMOTE with as many neighbours as the smaller side has. `InputError` where there is nothing to interpolate between."
     few = np.bincount(labels, minlength=2).min()
-    if few < 2: raise InputError(f"threshold: leaves {few} rows on one side, and SMOTE needs two to interpolate between; pass another threshold")
+    if few < 2:
+        raise InputError(
+            f"threshold: leaves {few} rows on one side, and SMOTE needs two to interpolate between; pass another threshold"
+        )
     return SMOTE(k_neighbors=min(k_neighbors, few - 1), random_state=seed)
+
 
 def _worker(sampler):
     "The oversampler, with the sampler's strategy and seed where it has none of its own."
     worker = smote_for(sampler.pseudo_labels_) if sampler.oversampler is None else clone(sampler.oversampler)
-    if sampler.sampling_strategy != "auto": worker.set_params(sampling_strategy=sampler.sampling_strategy)
-    if worker.get_params().get("random_state", 0) is None: worker.set_params(random_state=_seed(sampler.random_state))
+    if sampler.sampling_strategy != "auto":
+        worker.set_params(sampling_strategy=sampler.sampling_strategy)
+    if worker.get_params().get("random_state", 0) is None:
+        worker.set_params(random_state=_seed(sampler.random_state))
     return worker
+
 
 def _carried(y, X, balanced, parents):
     "`y` for all rows: a synthetic one takes that of the nearer parent."
-    if (parents < 0).any(): raise InputError("oversampler: it does not tell which rows it used, so y cannot follow; pass SMOTE, or call fit_resample(X)")
+    if (parents < 0).any():
+        raise InputError(
+            "oversampler: it does not tell which rows it used, so y cannot follow; pass SMOTE, or call fit_resample(X)"
+        )
     made = balanced.X[balanced.synthetic]
-    a, b = (((made - X[side])**2).sum(axis=1) for side in parents.T)
+    a, b = (((made - X[side]) ** 2).sum(axis=1) for side in parents.T)
     return np.concatenate([y, y[np.where(a <= b, *parents.T)]])
 
 # %% ../nbs/11_sampler.ipynb #7a119aaa
 def _longer(index, n):
     "`index` with labels for the synthetic rows, up to `n` in all."
     more = n - len(index)
-    if pd.api.types.is_integer_dtype(index): return index.append(pd.RangeIndex(index.max() + 1, index.max() + 1 + more)).rename(index.name)
+    if pd.api.types.is_integer_dtype(index):
+        return index.append(pd.RangeIndex(index.max() + 1, index.max() + 1 + more)).rename(index.name)
     return index.append(pd.Index([f"synthetic {i}" for i in range(more)])).rename(index.name)
+
 
 def _cast(values, dtype):
     "Numbers in another dtype, rounded where that holds no fractions."
     whole = pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
     return np.rint(values) if whole and np.asarray(values).dtype.kind == "f" else values
+
 
 def _like(values, given):
     "`values` in the container and dtypes of `given`, which has fewer rows."
@@ -279,6 +353,10 @@ def _like(values, given):
         values = values.reshape(len(values), -1)
         columns = [pd.Series(_cast(values[:, j], t)).astype(t) for j, t in enumerate(given.dtypes)]
         return pd.concat(columns, axis=1).set_axis(given.columns, axis=1).set_axis(_longer(given.index, len(values)))
-    if isinstance(given, pd.Series): return pd.Series(_cast(values, given.dtype), dtype=given.dtype, name=given.name, index=_longer(given.index, len(values)))
-    if isinstance(given, list): return values.tolist()
+    if isinstance(given, pd.Series):
+        return pd.Series(
+            _cast(values, given.dtype), dtype=given.dtype, name=given.name, index=_longer(given.index, len(values))
+        )
+    if isinstance(given, list):
+        return values.tolist()
     return _cast(values, given.dtype).astype(given.dtype) if isinstance(given, np.ndarray) else values

@@ -17,25 +17,30 @@ from .data import InputError, check_rows
 @dataclass
 class Balanced:
     "A balanced table. The original rows come first, in their order; the synthetic ones follow."
-    X: np.ndarray # rows, (m, n_features) float64
-    pseudo_labels: np.ndarray # (m,) int64
-    synthetic: np.ndarray # (m,) bool: made by SMOTE
+
+    X: np.ndarray  # rows, (m, n_features) float64
+    pseudo_labels: np.ndarray  # (m,) int64
+    synthetic: np.ndarray  # (m,) bool: made by SMOTE
 
 # %% ../nbs/04_smote.ipynb #180d1ae9
 def oversample(
-    X, # rows, (n, n_features), without missing values
-    labels, # pseudo labels, (n,), two values
-    k_neighbors=5, # SMOTE's neighbours; or an unfitted search as imbalanced-learn takes it, such as an approximate one
-    seed=0, # of the synthetic rows
+    X,  # rows, (n, n_features), without missing values
+    labels,  # pseudo labels, (n,), two values
+    k_neighbors=5,  # SMOTE's neighbours; or an unfitted search as imbalanced-learn takes it, such as an approximate one
+    seed=0,  # of the synthetic rows
 ):
     "Lift the smaller pseudo class to the size of the larger: a `Balanced` table. `InputError` where SMOTE has too few rows."
     X, labels = check_rows(X), np.asarray(labels)
-    if len(labels) != len(X): raise InputError(f"labels: {len(labels)} for {len(X)} rows of X; pass one for each row")
+    if len(labels) != len(X):
+        raise InputError(f"labels: {len(labels)} for {len(X)} rows of X; pass one for each row")
     values, counts = np.unique(labels, return_counts=True)
-    if len(values) != 2: raise InputError(f"labels: expected two classes, got {len(values)}; choose a threshold with rows on both sides")
+    if len(values) != 2:
+        raise InputError(f"labels: expected two classes, got {len(values)}; choose a threshold with rows on both sides")
     needed = k_neighbors if isinstance(k_neighbors, int) else k_neighbors.n_neighbors - 1
     if counts.min() <= needed:
-        raise InputError(f"k_neighbors: {needed} neighbours need more than the {counts.min()} rows of the smaller class; "
-                         f"pass at most {counts.min() - 1}, or another threshold")
+        raise InputError(
+            f"k_neighbors: {needed} neighbours need more than the {counts.min()} rows of the smaller class; "
+            f"pass at most {counts.min() - 1}, or another threshold"
+        )
     grown, grown_labels = SMOTE(k_neighbors=k_neighbors, random_state=seed).fit_resample(X, labels)
     return Balanced(grown, grown_labels, np.arange(len(grown)) >= len(X))

@@ -53,12 +53,13 @@ from .smote import oversample
 
 # %% ../nbs/09_study.ipynb #971897b4
 def smaller_is_minority(
-    labels, # two values, (n,)
+    labels,  # two values, (n,)
 ):
     "The labels as 0 and 1, with 1 the smaller side: int64, (n,)."
     labels = np.asarray(labels)
     side = (labels == labels.max()).astype(np.int64)
-    return 1 - side if side.mean() > .5 else side
+    return 1 - side if side.mean() > 0.5 else side
+
 
 def judged(y, labels, **about):
     "One record: what the run was, then how its labels score."
@@ -68,7 +69,7 @@ def judged(y, labels, **about):
 # %% ../nbs/09_study.ipynb #dc64b60d
 @cache
 def study_rows(
-    scaling="standard", # a key of `impaug.data.scalers`
+    scaling="standard",  # a key of `impaug.data.scalers`
 ):
     "The 699 rows (nine grades, missing ones filled by the median, scaled), their true labels, their identifiers."
     wisconsin = load_wisconsin()
@@ -78,74 +79,118 @@ def study_rows(
 # %% ../nbs/09_study.ipynb #4529c4ea
 def _gemclus(seed, **kwargs):
     from gemclus.mlp import MLPModel
+
     return MLPModel(2, gemini="mi", random_state=seed, **kwargs)
 
-peers = {"KMeans": lambda seed: KMeans(2, n_init=10, random_state=seed),
-         **{f"GMM, {kind}": lambda seed, kind=kind: GaussianMixture(2, covariance_type=kind, n_init=3, random_state=seed) for kind in ("full", "tied", "diag")},
-         "spectral": lambda seed: SpectralClustering(2, affinity="nearest_neighbors", n_neighbors=10, random_state=seed),
-         "Ward": lambda seed: AgglomerativeClustering(2),
-         "IsolationForest": lambda seed: IsolationForest(random_state=seed),
-         "IsolationForest, true share": lambda seed: IsolationForest(contamination=.345, random_state=seed),
-         "GemClus": _gemclus,
-         "GemClus, report's size": lambda seed: _gemclus(seed, n_hidden_dim=96, batch_size=32, max_iter=100)}
+
+peers = {
+    "KMeans": lambda seed: KMeans(2, n_init=10, random_state=seed),
+    **{
+        f"GMM, {kind}": lambda seed, kind=kind: GaussianMixture(2, covariance_type=kind, n_init=3, random_state=seed)
+        for kind in ("full", "tied", "diag")
+    },
+    "spectral": lambda seed: SpectralClustering(2, affinity="nearest_neighbors", n_neighbors=10, random_state=seed),
+    "Ward": lambda seed: AgglomerativeClustering(2),
+    "IsolationForest": lambda seed: IsolationForest(random_state=seed),
+    "IsolationForest, true share": lambda seed: IsolationForest(contamination=0.345, random_state=seed),
+    "GemClus": _gemclus,
+    "GemClus, report's size": lambda seed: _gemclus(seed, n_hidden_dim=96, batch_size=32, max_iter=100),
+}
 
 # %% ../nbs/09_study.ipynb #121493e0
 scalings = ("minmax", "standard", "power")
 
+
 def peer_run(
-    method, # a key of `peers`
-    scaling, # one of `scalings`
-    seed, # of the method
+    method,  # a key of `peers`
+    scaling,  # one of `scalings`
+    seed,  # of the method
 ):
     "A peer on the 699 rows: one record, in a list."
     rows, y, _ = study_rows(scaling)
     start = time.perf_counter()
     labels = smaller_is_minority(choose(peers, method, "method")(seed).fit_predict(rows))
-    return [judged(y, labels, method=method, kind="label-free", scaling=scaling, seed=seed, seconds=time.perf_counter() - start,
-                   labels_used=method.endswith("true share"))]
+    return [
+        judged(
+            y,
+            labels,
+            method=method,
+            kind="label-free",
+            scaling=scaling,
+            seed=seed,
+            seconds=time.perf_counter() - start,
+            labels_used=method.endswith("true share"),
+        )
+    ]
 
 # %% ../nbs/09_study.ipynb #61a1ae9c
 def preset_run(
-    preset, # a key of `presets`
-    seeds, # trained side by side where the preset has one restart
+    preset,  # a key of `presets`
+    seeds,  # trained side by side where the preset has one restart
 ):
     "Importance labels and the network's clusters under a preset: two records a seed."
     chosen = choose(presets, preset, "preset")
     rows, y, _, _ = split_rows(load_wisconsin(), chosen)
     start = time.perf_counter()
     learned = learn(chosen, rows, seeds)
-    about = dict(kind="label-free", scaling=chosen.scaling, seconds=(time.perf_counter() - start)/len(seeds), labels_used=False)
-    return [judged(y, labels, method=f"{preset}: {what}", seed=seed, **about) for seed, one in zip(seeds, learned)
-            for what, labels in [("importance", one.labels), ("network", smaller_is_minority(one.clusters))]]
+    about = dict(
+        kind="label-free", scaling=chosen.scaling, seconds=(time.perf_counter() - start) / len(seeds), labels_used=False
+    )
+    return [
+        judged(y, labels, method=f"{preset}: {what}", seed=seed, **about)
+        for seed, one in zip(seeds, learned)
+        for what, labels in [("importance", one.labels), ("network", smaller_is_minority(one.clusters))]
+    ]
 
 # %% ../nbs/09_study.ipynb #7b67e0bc
-classifiers = {"logistic regression": lambda seed: LogisticRegression(max_iter=1000), "RBF-SVM": lambda seed: SVC(),
-               "MLP": lambda seed: MLPClassifier((96, 32), batch_size=32, max_iter=100, random_state=seed)}
+classifiers = {
+    "logistic regression": lambda seed: LogisticRegression(max_iter=1000),
+    "RBF-SVM": lambda seed: SVC(),
+    "MLP": lambda seed: MLPClassifier((96, 32), batch_size=32, max_iter=100, random_state=seed),
+}
+
 
 def folds(seed, y, ids):
     "Five stratified folds that keep rows of one identifier together: a list of (train, test) row numbers."
     return list(StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(y, y, ids))
 
+
 def supervised_run(
-    method, # a key of `classifiers`
-    seed, # of the folds and of the model
+    method,  # a key of `classifiers`
+    seed,  # of the folds and of the model
 ):
     "A classifier with the true labels, cross-validated in five grouped folds: one record, in a list."
     wisconsin, (_, y, ids) = load_wisconsin(), study_rows()
     start = time.perf_counter()
     model = make_pipeline(preprocessor("standard"), classifiers[method](seed))
     labels = cross_val_predict(model, wisconsin.data.iloc[:, 1:], y, cv=folds(seed, y, ids))
-    return [judged(y, labels, method=method, kind="supervised", scaling="standard", seed=seed, seconds=time.perf_counter() - start, labels_used=True)]
+    return [
+        judged(
+            y,
+            labels,
+            method=method,
+            kind="supervised",
+            scaling="standard",
+            seed=seed,
+            seconds=time.perf_counter() - start,
+            labels_used=True,
+        )
+    ]
 
 # %% ../nbs/09_study.ipynb #ac34c3a0
 pairs = [(0, 1), (1, 7), (3, 8), (4, 9), (5, 6)]
-sets_seen = ["diagnostic 0", *[f"{name} {k}" for name in ("wine", "iris") for k in range(3)], *[f"digits {a} {b}" for a, b in pairs]]
+sets_seen = [
+    "diagnostic 0",
+    *[f"{name} {k}" for name in ("wine", "iris") for k in range(3)],
+    *[f"digits {a} {b}" for a, b in pairs],
+]
 sets_unseen = [f"digits {a} {b}" for a, b in combinations(range(10), 2) if (a, b) not in pairs]
 _loaders = dict(diagnostic=load_breast_cancer, wine=load_wine, iris=load_iris, digits=load_digits)
 
+
 @cache
 def binary_set(
-    name, # of `sets_seen` or `sets_unseen`: a table, then one class (against the rest) or two (the second cut down to 30 %)
+    name,  # of `sets_seen` or `sets_unseen`: a table, then one class (against the rest) or two (the second cut down to 30 %)
 ):
     "Rows without constant columns (n, n_features) and labels (n,), 1 the named or rarer class."
     table, *classes = name.split()
@@ -159,67 +204,104 @@ def _skewed_pair(y, a, b, seed=0):
     "Rows of class `a` and a random part of class `b`, 70 to 30, shuffled; whether each is of class `b`."
     rng = np.random.default_rng(seed)
     a_rows, b_rows = np.flatnonzero(y == a), np.flatnonzero(y == b)
-    index = rng.permutation(np.r_[a_rows, rng.choice(b_rows, round(len(a_rows)*3/7), replace=False)])
+    index = rng.permutation(np.r_[a_rows, rng.choice(b_rows, round(len(a_rows) * 3 / 7), replace=False)])
     return index, y[index] == b
 
 # %% ../nbs/09_study.ipynb #4e206422
 def set_run(
-    name, # as for `binary_set`
-    seed, # of importance and of KMeans
+    name,  # as for `binary_set`
+    seed,  # of importance and of KMeans
 ):
     "`recommended`, unchanged, and KMeans on three scalings: one record, in a list."
     X, y = binary_set(name)
     found = consensus_importance(preprocessor("minmax").fit_transform(X), seed)
-    kmeans = {f"kmeans_{scaling}": float(normalized_mutual_info_score(y, peers["KMeans"](seed).fit_predict(preprocessor(scaling).fit_transform(X)))) for scaling in scalings}
+    kmeans = {
+        f"kmeans_{scaling}": float(
+            normalized_mutual_info_score(y, peers["KMeans"](seed).fit_predict(preprocessor(scaling).fit_transform(X)))
+        )
+        for scaling in scalings
+    }
     score = judged(y, found.pseudo_labels, set=name, seed=seed, seen=name in sets_seen)
     score["clusters_nmi"] = float(normalized_mutual_info_score(y, found.clusters))
     return [score | found.diagnosis | kmeans | dict(doubts=doubts(found.diagnosis))]
 
 # %% ../nbs/09_study.ipynb #5cd33669
-def _far_side(X): return 3*majority_mode(X) - 2*find_anchor(X)
+def _far_side(X):
+    return 3 * majority_mode(X) - 2 * find_anchor(X)
 
-trainings = {"recommended": {}, "columns standardised": dict(scaling="standard"), "columns power-transformed": dict(scaling="power"),
-             "anchor at the origin": dict(anchor=lambda X: np.zeros(X.shape[1])), "anchor at the mean": dict(anchor=lambda X: X.mean(axis=0)),
-             "anchor on the far side": dict(anchor=_far_side),
-             "importance rate 0.001": dict(importance_lr=.001), "importance rate 0.1": dict(importance_lr=.1)}
-decisions = {"threshold by k-means": dict(threshold="kmeans"), "threshold (max + min)/3": dict(threshold="report"),
-             "keep the best one": dict(keep=1), "keep all 32": dict(keep=32),
-             "chosen by the loss": dict(choose_by="loss"), "chosen by the neighbour loss": dict(choose_by="neighbour"),
-             "8 restarts, keep 2": dict(restarts=8, keep=2), "one restart": dict(restarts=1, keep=1)}
+
+trainings = {
+    "recommended": {},
+    "columns standardised": dict(scaling="standard"),
+    "columns power-transformed": dict(scaling="power"),
+    "anchor at the origin": dict(anchor=lambda X: np.zeros(X.shape[1])),
+    "anchor at the mean": dict(anchor=lambda X: X.mean(axis=0)),
+    "anchor on the far side": dict(anchor=_far_side),
+    "importance rate 0.001": dict(importance_lr=0.001),
+    "importance rate 0.1": dict(importance_lr=0.1),
+}
+decisions = {
+    "threshold by k-means": dict(threshold="kmeans"),
+    "threshold (max + min)/3": dict(threshold="report"),
+    "keep the best one": dict(keep=1),
+    "keep all 32": dict(keep=32),
+    "chosen by the loss": dict(choose_by="loss"),
+    "chosen by the neighbour loss": dict(choose_by="neighbour"),
+    "8 restarts, keep 2": dict(restarts=8, keep=2),
+    "one restart": dict(restarts=1, keep=1),
+}
 
 # %% ../nbs/09_study.ipynb #d64d6481
 def _decide(fit, X, graph, anchor, restarts=32, **kwargs):
     "`agree` on the first `restarts` of a training, and the share of kept restarts whose importance is larger on the pseudo minority."
-    part = replace(fit, importance=fit.importance[:restarts], loss_curve=fit.loss_curve[:restarts], networks=fit.networks[:restarts])
+    part = replace(
+        fit,
+        importance=fit.importance[:restarts],
+        loss_curve=fit.loss_curve[:restarts],
+        networks=fit.networks[:restarts],
+    )
     found = agree(part, X, graph, anchor, **kwargs)
     sides = [part.importance[found.kept][:, found.pseudo_labels == side].mean(axis=1) for side in (0, 1)]
     return found, float(np.mean(sides[1] > sides[0]))
 
 # %% ../nbs/09_study.ipynb #47e96e3f
 def ablation_run(
-    training, # a key of `trainings`
-    name, # "wisconsin", or as for `binary_set`
-    seed, # of all restarts
+    training,  # a key of `trainings`
+    name,  # "wisconsin", or as for `binary_set`
+    seed,  # of all restarts
 ):
     "One training and, if it is the preset's own, every decision on it: a record each."
     options = dict(scaling="minmax") | trainings[training]
     X, y = (load_wisconsin().data.iloc[:, 1:], study_rows()[1]) if name == "wisconsin" else binary_set(name)
     X = preprocessor(options.pop("scaling")).fit_transform(X)
-    if "anchor" in options: options["anchor"] = options["anchor"](X)
+    if "anchor" in options:
+        options["anchor"] = options["anchor"](X)
     trained = train_restarts(X, seed, **options)
     variants = {training: {}} | (decisions if training == "recommended" else {})
     decided = {variant: _decide(trained[0], X, *trained[1:], **kwargs) for variant, kwargs in variants.items()}
-    return [dict(variant=variant, set=name, seed=seed, nmi=float(normalized_mutual_info_score(y, found.pseudo_labels)), upright=upright)
-            for variant, (found, upright) in decided.items()]
+    return [
+        dict(
+            variant=variant,
+            set=name,
+            seed=seed,
+            nmi=float(normalized_mutual_info_score(y, found.pseudo_labels)),
+            upright=upright,
+        )
+        for variant, (found, upright) in decided.items()
+    ]
 
 # %% ../nbs/09_study.ipynb #f47848c8
-balances = {"none": lambda X, t, seed: (X, t, None),
-            "SMOTE": lambda X, t, seed: (*_smote(X, t, seed), None),
-            "class weights": lambda X, t, seed: (X, t, compute_sample_weight("balanced", t))}
+balances = {
+    "none": lambda X, t, seed: (X, t, None),
+    "SMOTE": lambda X, t, seed: (*_smote(X, t, seed), None),
+    "class weights": lambda X, t, seed: (X, t, compute_sample_weight("balanced", t)),
+}
+
 
 def _smote(X, t, seed):
     table = oversample(X, t, seed=seed)
     return table.X, table.pseudo_labels
+
 
 def _scaled(data, train, test, scaling):
     steps = preprocessor(scaling).fit(data.iloc[train])
@@ -227,10 +309,11 @@ def _scaled(data, train, test, scaling):
 
 # %% ../nbs/09_study.ipynb #b8271d98
 def classifier_answers(
-    models, # keys of `classifiers`
-    X, t, # training rows and their targets, pseudo or true
-    X_test, # rows to answer for
-    seed, # of models and SMOTE
+    models,  # keys of `classifiers`
+    X,
+    t,  # training rows and their targets, pseudo or true
+    X_test,  # rows to answer for
+    seed,  # of models and SMOTE
 ):
     "Labels and a ranking score for `X_test`, from each model under each balance: {(model, balance): (labels, score)}."
     answers = {}
@@ -238,7 +321,11 @@ def classifier_answers(
         rows, targets, weights = prepare(X, t, seed)
         for name in models:
             model = classifiers[name](seed).fit(rows, targets, sample_weight=weights)
-            score = model.decision_function(X_test) if hasattr(model, "decision_function") else model.predict_proba(X_test)[:, 1]
+            score = (
+                model.decision_function(X_test)
+                if hasattr(model, "decision_function")
+                else model.predict_proba(X_test)[:, 1]
+            )
             answers[name, balance] = model.predict(X_test), score
     return answers
 
@@ -249,26 +336,29 @@ def _margin(net, X):
     logits = net(torch.as_tensor(X, dtype=torch.float32)).numpy()
     return logits[:, 1] - logits[:, 0]
 
+
 def network_answers(
-    X, t, # training rows and their pseudo labels
-    X_test, # rows to answer for
-    seed, # of the network and SMOTE
+    X,
+    t,  # training rows and their pseudo labels
+    X_test,  # rows to answer for
+    seed,  # of the network and SMOTE
 ):
     "The report's retraining, by EntropyLoss for 20 epochs, without and with SMOTE; the pseudo labels name its clusters."
     answers = {}
     for balance in ("none", "SMOTE"):
         rows, _, _ = balances[balance](X, t, seed)
         net = train_importance(rows, seeds=[seed], epochs=20, importance_lr=0).networks[0]
-        sign = 1 if ((_margin(net, X) > 0) == t).mean() >= .5 else -1
-        score = sign*_margin(net, X_test)
+        sign = 1 if ((_margin(net, X) > 0) == t).mean() >= 0.5 else -1
+        score = sign * _margin(net, X_test)
         answers["entropy network", balance] = (score > 0).astype(np.int64), score
     return answers
 
 # %% ../nbs/09_study.ipynb #505449a2
 def fold_answers(
-    wisconsin, # what `load_wisconsin` gives
-    train, test, # row numbers
-    seed, # of everything random
+    wisconsin,  # what `load_wisconsin` gives
+    train,
+    test,  # row numbers
+    seed,  # of everything random
 ):
     "Answers for the test rows, {(family, model, balance): (labels, score)}; all fitting is on the training rows."
     data, (X, X_test) = wisconsin.data.iloc[:, 1:], _scaled(wisconsin.data.iloc[:, 1:], train, test, "standard")
@@ -277,88 +367,131 @@ def fold_answers(
     ten, ten_test = _scaled(wisconsin.data, train, test, presets["report"].scaling)
     told = learn(presets["report"], ten, [seed])[0].labels
     vote = {("consensus vote", "none"): (found.predict(unit_test), found.predict_proba(unit_test)[:, 1])}
-    families = {"label-free": vote | network_answers(unit, found.pseudo_labels, unit_test, seed)
-                              | classifier_answers(["logistic regression", "RBF-SVM"], X, found.pseudo_labels, X_test, seed),
-                "the report": network_answers(ten, told, ten_test, seed),
-                "with labels": classifier_answers(classifiers, X, wisconsin.target[train], X_test, seed)}
+    families = {
+        "label-free": vote
+        | network_answers(unit, found.pseudo_labels, unit_test, seed)
+        | classifier_answers(["logistic regression", "RBF-SVM"], X, found.pseudo_labels, X_test, seed),
+        "the report": network_answers(ten, told, ten_test, seed),
+        "with labels": classifier_answers(classifiers, X, wisconsin.target[train], X_test, seed),
+    }
     return {(family, *key): answer for family, answers in families.items() for key, answer in answers.items()}
 
 # %% ../nbs/09_study.ipynb #32f4df93
 def balancing_run(
-    repeat, # seed of the folds
-    fold, # 0 to 4
+    repeat,  # seed of the folds
+    fold,  # 0 to 4
 ):
     "One held-out fold: a record for each family, model and balance."
     wisconsin, (_, y, ids) = load_wisconsin(), study_rows()
     train, test = folds(repeat, y, ids)[fold]
-    answers = fold_answers(wisconsin, train, test, 5*repeat + fold)
-    return [judged(y[test], labels, family=family, model=model, balance=balance, repeat=repeat, fold=fold) | dict(average_precision=float(average_precision_score(y[test], score)))
-            for (family, model, balance), (labels, score) in answers.items()]
+    answers = fold_answers(wisconsin, train, test, 5 * repeat + fold)
+    return [
+        judged(y[test], labels, family=family, model=model, balance=balance, repeat=repeat, fold=fold)
+        | dict(average_precision=float(average_precision_score(y[test], score)))
+        for (family, model, balance), (labels, score) in answers.items()
+    ]
 
 # %% ../nbs/09_study.ipynb #1ccddc25
 def corrected_t(
-    values, # one a fold, (n,): scores, or paired differences
-    ratio=1/4, # test rows to training rows; 1/4 in five folds
+    values,  # one a fold, (n,): scores, or paired differences
+    ratio=1 / 4,  # test rows to training rows; 1/4 in five folds
 ):
     "Mean, half-width of its 95 % interval and two-sided p-value of its being zero, by the corrected resampled t-test."
     values, n = np.asarray(values, dtype=np.float64), len(values)
-    if n < 2: raise InputError(f"values: {n} of them have no spread; pass at least two")
-    mean, error = values.mean(), np.sqrt((1/n + ratio)*values.var(ddof=1))
-    p = 2*stats.t.sf(abs(mean)/error, n - 1) if error else float(mean == 0)
-    return float(mean), float(stats.t.ppf(.975, n - 1)*error), float(p)
+    if n < 2:
+        raise InputError(f"values: {n} of them have no spread; pass at least two")
+    mean, error = values.mean(), np.sqrt((1 / n + ratio) * values.var(ddof=1))
+    p = 2 * stats.t.sf(abs(mean) / error, n - 1) if error else float(mean == 0)
+    return float(mean), float(stats.t.ppf(0.975, n - 1) * error), float(p)
 
 # %% ../nbs/09_study.ipynb #5a692abe
 def study_tasks(
-    seeds=50, # how many runs of each method
-    seed=0, # the first
+    seeds=50,  # how many runs of each method
+    seed=0,  # the first
 ):
     "The study as a flat list of (key, function, keyword arguments); a key starts with the part of the result it belongs to."
-    if seeds < 1: raise InputError(f"seeds: {seeds} runs are none; pass at least 1")
+    if seeds < 1:
+        raise InputError(f"seeds: {seeds} runs are none; pass at least 1")
     runs, few, three = (range(seed, seed + min(seeds, most)) for most in (seeds, 5, 3))
-    return [*_method_tasks(runs),
-            *[(f"seed_sets/{start + s}", _seed_set_run, dict(start=start, seed=start + s)) for start in (1000, 2000) for s in runs],
-            *[(f"sets/{name}/{s}", set_run, dict(name=name, seed=s)) for name in sets_seen for s in three],
-            *[(f"sets/{name}/{seed}", set_run, dict(name=name, seed=seed)) for name in sets_unseen],
-            *[(f"ablation/{t}/{name}/{s}", ablation_run, dict(training=t, name=name, seed=s)) for t in trainings
-              for name in ["wisconsin", *sets_seen] for s in (few if name == "wisconsin" else few[:1])],
-            *[(f"balancing/{r}/{fold}", balancing_run, dict(repeat=r, fold=fold)) for r in few for fold in range(5)]]
+    return [
+        *_method_tasks(runs),
+        *[
+            (f"seed_sets/{start + s}", _seed_set_run, dict(start=start, seed=start + s))
+            for start in (1000, 2000)
+            for s in runs
+        ],
+        *[(f"sets/{name}/{s}", set_run, dict(name=name, seed=s)) for name in sets_seen for s in three],
+        *[(f"sets/{name}/{seed}", set_run, dict(name=name, seed=seed)) for name in sets_unseen],
+        *[
+            (f"ablation/{t}/{name}/{s}", ablation_run, dict(training=t, name=name, seed=s))
+            for t in trainings
+            for name in ["wisconsin", *sets_seen]
+            for s in (few if name == "wisconsin" else few[:1])
+        ],
+        *[(f"balancing/{r}/{fold}", balancing_run, dict(repeat=r, fold=fold)) for r in few for fold in range(5)],
+    ]
 
 # %% ../nbs/09_study.ipynb #5c993279
 def _method_tasks(runs):
     "The tasks that compare methods on the 699 rows."
     available = [name for name in peers if not name.startswith("GemClus") or find_spec("gemclus")]
-    return [("methods/report", preset_run, dict(preset="report", seeds=list(runs))),
-            *[(f"methods/recommended/{s}", preset_run, dict(preset="recommended", seeds=[s])) for s in runs],
-            *[(f"methods/{name}/{scaling}/{s}", peer_run, dict(method=name, scaling=scaling, seed=s)) for name in available
-              for scaling in (["standard"] if name.startswith("Isolation") else scalings) for s in (runs[:1] if name == "Ward" else runs)],
-            *[(f"methods/{name}/{s}", supervised_run, dict(method=name, seed=s)) for name in classifiers for s in runs[:10]]]
+    return [
+        ("methods/report", preset_run, dict(preset="report", seeds=list(runs))),
+        *[(f"methods/recommended/{s}", preset_run, dict(preset="recommended", seeds=[s])) for s in runs],
+        *[
+            (f"methods/{name}/{scaling}/{s}", peer_run, dict(method=name, scaling=scaling, seed=s))
+            for name in available
+            for scaling in (["standard"] if name.startswith("Isolation") else scalings)
+            for s in (runs[:1] if name == "Ward" else runs)
+        ],
+        *[
+            (f"methods/{name}/{s}", supervised_run, dict(method=name, seed=s))
+            for name in classifiers
+            for s in runs[:10]
+        ],
+    ]
+
 
 def _seed_set_run(start, seed):
     "Importance labels of `recommended` for one seed of another set of seeds."
-    return [dict(start=start, seed=seed, nmi=one["nmi"], f1=one["f1"]) for one in preset_run("recommended", [seed]) if one["method"].endswith("importance")]
+    return [
+        dict(start=start, seed=seed, nmi=one["nmi"], f1=one["f1"])
+        for one in preset_run("recommended", [seed])
+        if one["method"].endswith("importance")
+    ]
 
 # %% ../nbs/09_study.ipynb #9c27fceb
 def run_task(function, kwargs):
     "The records of one task. Small matrices, so one thread; models that stop at their last epoch do so by design."
     with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning); warnings.filterwarnings("ignore", message="Graph is not fully connected")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", message="Graph is not fully connected")
         return function(**kwargs)
 
-def _answer(key, function, kwargs): return key, run_task(function, kwargs)
+
+def _answer(key, function, kwargs):
+    return key, run_task(function, kwargs)
 
 # %% ../nbs/09_study.ipynb #95bb1a1f
 def read_checkpoint(
-    path, # the file; none yet is fine
-    about, # what the study is: must be what the file says
+    path,  # the file; none yet is fine
+    about,  # what the study is: must be what the file says
 ):
     "Records of the tasks that the file holds, {key: records}, and the number of bytes that are whole."
     whole = Path(path).read_bytes() if Path(path).exists() else b""
-    whole = whole[:whole.rfind(b"\n") + 1]
-    try: head, *lines = [json.loads(line) for line in whole.splitlines()] or [about]
-    except ValueError: raise InputError(f"checkpoint: {path} is damaged or not a checkpoint; pass another file name") from None
-    if head != about: raise InputError(f"checkpoint: {path} belongs to another run ({head}); pass another file name, or the options of that run")
-    try: return {line["key"]: line["records"] for line in lines}, len(whole)
-    except (TypeError, KeyError): raise InputError(f"checkpoint: {path} is damaged; pass another file name") from None
+    whole = whole[: whole.rfind(b"\n") + 1]
+    try:
+        head, *lines = [json.loads(line) for line in whole.splitlines()] or [about]
+    except ValueError:
+        raise InputError(f"checkpoint: {path} is damaged or not a checkpoint; pass another file name") from None
+    if head != about:
+        raise InputError(
+            f"checkpoint: {path} belongs to another run ({head}); pass another file name, or the options of that run"
+        )
+    try:
+        return {line["key"]: line["records"] for line in lines}, len(whole)
+    except (TypeError, KeyError):
+        raise InputError(f"checkpoint: {path} is damaged; pass another file name") from None
 
 # %% ../nbs/09_study.ipynb #113a687b
 @contextmanager
@@ -368,86 +501,147 @@ def checkpoint_writer(path, about):
     try:
         with open(path, "ab") as file:
             file.truncate(whole)
-            def add(line): file.write(json.dumps(line).encode() + b"\n"); file.flush()
-            if not whole: add(about)
+
+            def add(line):
+                file.write(json.dumps(line).encode() + b"\n")
+                file.flush()
+
+            if not whole:
+                add(about)
             yield done, lambda key, records: add(dict(key=key, records=records))
-    except OSError as e: raise InputError(f"checkpoint: cannot write {path} ({e.strerror}); free some space or pass another file; what it holds is kept") from None
+    except OSError as e:
+        raise InputError(
+            f"checkpoint: cannot write {path} ({e.strerror}); free some space or pass another file; what it holds is kept"
+        ) from None
 
 # %% ../nbs/09_study.ipynb #2b69228b
 def run_tasks(
-    tasks, # as `study_tasks` gives
-    n_jobs=1, # joblib's: processes, or workers of the configured backend
-    checkpoint=None, # file that remembers finished tasks
-    about=None, # what identifies the run in the checkpoint
-    verbose=False, # show a progress bar of tasks
+    tasks,  # as `study_tasks` gives
+    n_jobs=1,  # joblib's: processes, or workers of the configured backend
+    checkpoint=None,  # file that remembers finished tasks
+    about=None,  # what identifies the run in the checkpoint
+    verbose=False,  # show a progress bar of tasks
 ):
     "Records of all tasks, {key: records} in the order of the tasks, whoever computed them and when."
-    with checkpoint_writer(checkpoint, about) if checkpoint else nullcontext(({}, lambda key, records: None)) as (done, keep):
+    with (
+        checkpoint_writer(checkpoint, about) if checkpoint else nullcontext(({}, lambda key, records: None)) as (
+            done,
+            keep,
+        )
+    ):
         todo = [task for task in tasks if task[0] not in done]
         answers = Parallel(n_jobs, return_as="generator_unordered")(delayed(_answer)(*task) for task in todo)
-        for key, records in tqdm(answers, desc="study", total=len(tasks), initial=len(done), unit="task", disable=not verbose):
-            done[key] = records; keep(key, records)
+        for key, records in tqdm(
+            answers, desc="study", total=len(tasks), initial=len(done), unit="task", disable=not verbose
+        ):
+            done[key] = records
+            keep(key, records)
     return {key: done[key] for key, _, _ in tasks}
 
 # %% ../nbs/09_study.ipynb #f341e99b
 def run_study(
-    seeds=50, # how many runs of each method; the supervised ones take at most 10, folds and ablations 5, other tables 3
-    seed=0, # the first
-    verbose=True, # show a progress bar
-    n_jobs=1, # as in `run_tasks`
-    checkpoint=None, # as in `run_tasks`
+    seeds=50,  # how many runs of each method; the supervised ones take at most 10, folds and ablations 5, other tables 3
+    seed=0,  # the first
+    verbose=True,  # show a progress bar
+    n_jobs=1,  # as in `run_tasks`
+    checkpoint=None,  # as in `run_tasks`
 ):
     "The whole study, JSON-ready: `seeds`, `seed`, `notes`, and a list of records for each of methods, seed_sets, sets, ablation, balancing."
     about = dict(seeds=seeds, seed=seed, version=__version__, gemclus=bool(find_spec("gemclus")))
-    result = dict(seeds=seeds, seed=seed, notes=[] if about["gemclus"] else ["GemClus is not installed and was left out; pip install gemclus"],
-                  methods=[], seed_sets=[], sets=[], ablation=[], balancing=[])
-    for key, records in run_tasks(study_tasks(seeds, seed), n_jobs, checkpoint, about, verbose).items(): result[key.split("/")[0]] += records
+    result = dict(
+        seeds=seeds,
+        seed=seed,
+        notes=[] if about["gemclus"] else ["GemClus is not installed and was left out; pip install gemclus"],
+        methods=[],
+        seed_sets=[],
+        sets=[],
+        ablation=[],
+        balancing=[],
+    )
+    for key, records in run_tasks(study_tasks(seeds, seed), n_jobs, checkpoint, about, verbose).items():
+        result[key.split("/")[0]] += records
     return result
 
 # %% ../nbs/09_study.ipynb #56156888
 def _rounded(value):
-    if isinstance(value, dict): return {key: _rounded(v) for key, v in value.items()}
+    if isinstance(value, dict):
+        return {key: _rounded(v) for key, v in value.items()}
     return round(value, 6) if isinstance(value, float) else value
 
+
 def study_json(
-    result, # as `run_study` gives
+    result,  # as `run_study` gives
 ):
     "The result as JSON, one record a line, numbers to six digits."
+
     def text(value):
-        return "[\n" + ",\n".join(json.dumps(_rounded(one)) for one in value) + "\n]" if isinstance(value, list) else json.dumps(value)
+        return (
+            "[\n" + ",\n".join(json.dumps(_rounded(one)) for one in value) + "\n]"
+            if isinstance(value, list)
+            else json.dumps(value)
+        )
+
     return "{\n" + ",\n".join(f"{json.dumps(key)}: {text(value)}" for key, value in result.items()) + "\n}\n"
 
 # %% ../nbs/09_study.ipynb #2903f65f
 _compared = ["nmi", "f1", "balanced_accuracy", "seconds"]
 
+
 def _over_runs(group, measure):
-    q1, median, q3 = np.quantile(group[measure], [.25, .5, .75])
+    q1, median, q3 = np.quantile(group[measure], [0.25, 0.5, 0.75])
     worst = group[measure].max() if measure == "seconds" else group[measure].min()
-    return pd.Series(dict(median=median, q1=q1, q3=q3, worst=worst) | {other: group[other].median() for other in _compared if other != measure} | dict(runs=len(group)))
+    return pd.Series(
+        dict(median=median, q1=q1, q3=q3, worst=worst)
+        | {other: group[other].median() for other in _compared if other != measure}
+        | dict(runs=len(group))
+    )
+
 
 def method_table(
-    result, # as `run_study` gives
-    measure="nmi", # "nmi", "f1", "balanced_accuracy" or "seconds"
+    result,  # as `run_study` gives
+    measure="nmi",  # "nmi", "f1", "balanced_accuracy" or "seconds"
 ):
     "A measure over runs (median, quartiles, worst) and the medians of the others, best first; `labels` says what labels were used for."
     runs = pd.DataFrame(result["methods"])
-    table = runs.groupby(["method", "scaling", "kind", "labels_used"])[_compared].apply(_over_runs, measure=measure).reset_index()
+    table = (
+        runs.groupby(["method", "scaling", "kind", "labels_used"])[_compared]
+        .apply(_over_runs, measure=measure)
+        .reset_index()
+    )
     table = table.sort_values("median", ascending=measure == "seconds")
     default = (table.scaling == "standard") | ~table.method.isin(list(peers))
     best = ~table.method.duplicated()
-    used = np.where(table.kind == "supervised", "training", np.where(table.labels_used, "share", np.where(default, "", "scaling")))
-    return table.assign(labels=used)[default | best].drop(columns=["kind", "labels_used"]).astype(dict(runs=int)).reset_index(drop=True)
+    used = np.where(
+        table.kind == "supervised", "training", np.where(table.labels_used, "share", np.where(default, "", "scaling"))
+    )
+    return (
+        table.assign(labels=used)[default | best]
+        .drop(columns=["kind", "labels_used"])
+        .astype(dict(runs=int))
+        .reset_index(drop=True)
+    )
 
 # %% ../nbs/09_study.ipynb #6d617917
 def sets_table(
-    result, # as `run_study` gives
+    result,  # as `run_study` gives
 ):
     "Median NMI of `recommended` and KMeans on each table looked at, doubts (1 where most runs have any), and means over both groups of tables."
     runs = pd.DataFrame(result["sets"])
     runs["doubts"] = (runs.doubts.map(len) > 0).astype(float)
-    columns = dict(nmi="recommended", f1="recommended, F", clusters_nmi="its networks", kmeans_minmax="KMeans, min-max", kmeans_standard="KMeans, standardised", kmeans_power="KMeans, power", doubts="doubts")
+    columns = dict(
+        nmi="recommended",
+        f1="recommended, F",
+        clusters_nmi="its networks",
+        kmeans_minmax="KMeans, min-max",
+        kmeans_standard="KMeans, standardised",
+        kmeans_power="KMeans, power",
+        doubts="doubts",
+    )
     table = runs.groupby(["seen", "set"], sort=False)[list(columns)].median().rename(columns=columns)
-    means = {f"mean of the {len(group)} {'looked at' if seen else 'others'}": group.mean() for seen, group in table.groupby("seen", sort=False)}
+    means = {
+        f"mean of the {len(group)} {'looked at' if seen else 'others'}": group.mean()
+        for seen, group in table.groupby("seen", sort=False)
+    }
     return pd.concat([table.loc[True], pd.DataFrame(means).T])
 
 # %% ../nbs/09_study.ipynb #50df26fe
@@ -456,85 +650,143 @@ def _dots(ax, y, low, middle, high, **style):
     ax.hlines(y, low, high, color=style["color"], lw=1.5)
     ax.plot(middle, y, ms=5, ls="", **style)
 
-def _legend_below(ax): ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(.4, -.12), ncols=2, columnspacing=.8, handletextpad=.2, frameon=False)
 
-def _draw_methods(table, ax, least=.5):
-    shades = {"": "label-free", "scaling": "scaling chosen by labels", "share": "told the minority's share", "training": "trained with labels"}
+def _legend_below(ax):
+    ax.legend(
+        fontsize=7,
+        loc="upper center",
+        bbox_to_anchor=(0.4, -0.12),
+        ncols=2,
+        columnspacing=0.8,
+        handletextpad=0.2,
+        frameon=False,
+    )
+
+
+def _draw_methods(table, ax, least=0.5):
+    shades = {
+        "": "label-free",
+        "scaling": "scaling chosen by labels",
+        "share": "told the minority's share",
+        "training": "trained with labels",
+    }
     for (used, label), color, marker in zip(shades.items(), sns.color_palette("colorblind"), "osD^"):
         part = table[table.labels == used]
         _dots(ax, part.index, part.q1, part["median"], part.q3, color=color, marker=marker, label=label)
     ax.plot(table.worst, table.index, "|", color="black", ms=6, label="worst run")
-    for y, value in table["median"].items(): ax.text(.87, y, f"{'← ' if value < least else ''}{value:.3f}", fontsize=7, va="center", ha="left")
+    for y, value in table["median"].items():
+        ax.text(0.87, y, f"{'← ' if value < least else ''}{value:.3f}", fontsize=7, va="center", ha="left")
     names = {"minmax": "min-max", "maxabs": "max-abs", "standard": "standardised"}
     ax.set_yticks(table.index, [f"{m} ({names.get(s, s)})" for m, s in zip(table.method, table.scaling)], fontsize=7)
-    ax.set(xlabel="NMI: median (also in figures), quartiles, worst", xlim=(least, .97)); ax.invert_yaxis(); _legend_below(ax)
+    ax.set(xlabel="NMI: median (also in figures), quartiles, worst", xlim=(least, 0.97))
+    ax.invert_yaxis()
+    _legend_below(ax)
 
 # %% ../nbs/09_study.ipynb #6e80de43
 def _draw_sets(table, ax):
     names = ["recommended", *[name for name in table if name.startswith("KMeans")]]
     for name, color, marker in zip(names, sns.color_palette("colorblind"), "osD^"):
-        ax.plot(table[name], range(len(table)), marker, color=color, ms=6 if name == "recommended" else 4, label=name, alpha=.8)
+        ax.plot(
+            table[name],
+            range(len(table)),
+            marker,
+            color=color,
+            ms=6 if name == "recommended" else 4,
+            label=name,
+            alpha=0.8,
+        )
     ax.set_yticks(range(len(table)), table.index, fontsize=7)
-    ax.axhline(len(table) - 2.5, color="grey", lw=.8)
-    ax.set(xlabel="NMI, median", xlim=(-.03, 1.04)); ax.invert_yaxis(); ax.grid(axis="y", lw=.3); _legend_below(ax)
+    ax.axhline(len(table) - 2.5, color="grey", lw=0.8)
+    ax.set(xlabel="NMI, median", xlim=(-0.03, 1.04))
+    ax.invert_yaxis()
+    ax.grid(axis="y", lw=0.3)
+    _legend_below(ax)
+
 
 def _figure_methods(result):
     figure, axes = plt.subplots(1, 2, figsize=(7.5, 5), layout="constrained", width_ratios=[1.3, 1])
-    for ax, draw, table, title in zip(axes, (_draw_methods, _draw_sets), (method_table(result), sets_table(result)), ("699 rows", "other tables")):
-        draw(table, ax); ax.set_title(title, fontsize=9); ax.xaxis.label.set_size(8); ax.tick_params(axis="x", labelsize=7)
+    for ax, draw, table, title in zip(
+        axes, (_draw_methods, _draw_sets), (method_table(result), sets_table(result)), ("699 rows", "other tables")
+    ):
+        draw(table, ax)
+        ax.set_title(title, fontsize=9)
+        ax.xaxis.label.set_size(8)
+        ax.tick_params(axis="x", labelsize=7)
     return figure
 
 # %% ../nbs/09_study.ipynb #b922c533
 def ablation_table(
-    result, # as `run_study` gives
+    result,  # as `run_study` gives
 ):
     "NMI with one choice left out: median and worst on the 699 rows, mean of the other tables; and how often importance was upright."
     runs = pd.DataFrame(result["ablation"])
     here, away = (part.groupby("variant", sort=False) for _, part in runs.groupby(runs.set != "wisconsin"))
-    table = pd.DataFrame(dict(median=here.nmi.median(), worst=here.nmi.min(), upright=here.upright.mean(), others=away.nmi.mean(), others_upright=away.upright.mean()))
+    table = pd.DataFrame(
+        dict(
+            median=here.nmi.median(),
+            worst=here.nmi.min(),
+            upright=here.upright.mean(),
+            others=away.nmi.mean(),
+            others_upright=away.upright.mean(),
+        )
+    )
     return table.loc[["recommended", *decisions, *list(trainings)[1:]]]
 
 # %% ../nbs/09_study.ipynb #7025bda0
 measures = ("nmi", "f1", "balanced_accuracy", "average_precision")
 
+
 def balancing_table(
-    result, # as `run_study` gives
-    measure="nmi", # one of `measures`
+    result,  # as `run_study` gives
+    measure="nmi",  # one of `measures`
 ):
     "Mean on held-out folds with its 95 % interval; difference to the same model unbalanced, half-width of its interval, p-value."
-    if measure not in measures: raise InputError(f"measure: {measure!r} is not one of {', '.join(measures)}; pass one of these")
-    runs = pd.DataFrame(result["balancing"]).pivot_table(index=["repeat", "fold"], columns=["family", "model", "balance"], values=measure, sort=False)
+    if measure not in measures:
+        raise InputError(f"measure: {measure!r} is not one of {', '.join(measures)}; pass one of these")
+    runs = pd.DataFrame(result["balancing"]).pivot_table(
+        index=["repeat", "fold"], columns=["family", "model", "balance"], values=measure, sort=False
+    )
     rows = {}
     for key in runs:
         mean, half, _ = corrected_t(runs[key])
         rows[key] = dict(mean=mean, low=mean - half, high=mean + half)
-        if key[2] != "none": rows[key] |= zip(("difference", "half", "p"), corrected_t(runs[key] - runs[(*key[:2], "none")]))
+        if key[2] != "none":
+            rows[key] |= zip(("difference", "half", "p"), corrected_t(runs[key] - runs[(*key[:2], "none")]))
     table = pd.DataFrame(rows).T.rename_axis(["family", "model", "balance"])
     return table.iloc[table.groupby(["family", "model"], sort=False).ngroup().argsort(kind="stable")]
 
 # %% ../nbs/09_study.ipynb #5e27e2c3
 def _draw_balancing(table, ax, middle, low, high):
     "Columns of the table as dots and intervals; a line for each model, a colour for each balance."
-    line, styles = table.groupby(["family", "model"], sort=False).ngroup(), zip(sns.color_palette("colorblind"), "osD", (-.22, 0, .22))
+    line, styles = (
+        table.groupby(["family", "model"], sort=False).ngroup(),
+        zip(sns.color_palette("colorblind"), "osD", (-0.22, 0, 0.22)),
+    )
     for (balance, part), (color, marker, shift) in zip(table.groupby("balance", sort=False), styles):
-        _dots(ax, line[part.index] + shift, part[low], part[middle], part[high], color=color, marker=marker, label=balance)
+        _dots(
+            ax, line[part.index] + shift, part[low], part[middle], part[high], color=color, marker=marker, label=balance
+        )
     names = table.index.droplevel("balance").unique()
-    ax.set_yticks(range(len(names)), [f"{model}\n({family})" for family, model in names], fontsize=7); ax.grid(axis="x", lw=.3)
+    ax.set_yticks(range(len(names)), [f"{model}\n({family})" for family, model in names], fontsize=7)
+    ax.grid(axis="x", lw=0.3)
 
 # %% ../nbs/09_study.ipynb #a1e717ed
 def _figure_balancing(result):
     table = balancing_table(result)
     table = table.assign(less=table.difference - table.half, more=table.difference + table.half)
     figure, axes = plt.subplots(1, 2, figsize=(7.5, 4), layout="constrained", sharey=True)
-    _draw_balancing(table, axes[0], "mean", "low", "high"); _draw_balancing(table, axes[1], "difference", "less", "more")
-    axes[0].set_xlabel("NMI, mean and 95 % interval", fontsize=8); axes[1].set_xlabel("difference to the same model unbalanced", fontsize=8)
-    axes[1].axvline(0, color="black", lw=.8); axes[0].invert_yaxis()
+    _draw_balancing(table, axes[0], "mean", "low", "high")
+    _draw_balancing(table, axes[1], "difference", "less", "more")
+    axes[0].set_xlabel("NMI, mean and 95 % interval", fontsize=8)
+    axes[1].set_xlabel("difference to the same model unbalanced", fontsize=8)
+    axes[1].axvline(0, color="black", lw=0.8)
+    axes[0].invert_yaxis()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return figure
 
 # %% ../nbs/09_study.ipynb #985eebd8
 def draw_study(
-    result, # as `run_study` gives
+    result,  # as `run_study` gives
 ):
     "The study's figures: {file name: matplotlib figure}."
     return {"study.png": _figure_methods(result), "balancing.png": _figure_balancing(result)}

@@ -13,52 +13,63 @@ from .data import InputError, choose
 
 # %% ../nbs/03_threshold.ipynb #e7b7d6b4
 def fraction_threshold(
-    importance, # (n,)
-    fraction=1/3, # of the sum of the smallest and the largest value
+    importance,  # (n,)
+    fraction=1 / 3,  # of the sum of the smallest and the largest value
 ):
     "`fraction` times (max + min); one half is the mid-range."
-    if not 0 < fraction < 1: raise InputError(f"threshold: the fraction {fraction} is not between 0 and 1; pass for example 1/3")
-    return float(fraction*(np.max(importance) + np.min(importance)))
+    if not 0 < fraction < 1:
+        raise InputError(f"threshold: the fraction {fraction} is not between 0 and 1; pass for example 1/3")
+    return float(fraction * (np.max(importance) + np.min(importance)))
 
 # %% ../nbs/03_threshold.ipynb #e04fa677
 def kmeans_threshold(
-    importance, # (n,)
+    importance,  # (n,)
 ):
     "Midway between the two centres that k-means finds on the values. On a line the best two groups need no random start."
     values = np.asarray(importance, dtype=np.float64).reshape(-1, 1)
-    start = np.quantile(values, [.0, 1.], axis=0)
+    start = np.quantile(values, [0.0, 1.0], axis=0)
     return float(KMeans(2, init=start, n_init=1).fit(values).cluster_centers_.mean())
 
 # %% ../nbs/03_threshold.ipynb #38533acd
-threshold_rules = {"report": fraction_threshold, "midrange": lambda importance: fraction_threshold(importance, 1/2),
-                   "kmeans": kmeans_threshold}
+threshold_rules = {
+    "report": fraction_threshold,
+    "midrange": lambda importance: fraction_threshold(importance, 1 / 2),
+    "kmeans": kmeans_threshold,
+}
+
 
 def find_threshold(
-    importance, # (n,) finite values
-    rule="report", # a key of `threshold_rules`, or a fraction of (max + min)
+    importance,  # (n,) finite values
+    rule="report",  # a key of `threshold_rules`, or a fraction of (max + min)
 ):
     "The cut that `rule` makes, a float in the units of the importance. Raises `InputError` for an unknown rule."
     importance = _check_importance(importance)
-    if isinstance(rule, (int, float)): return fraction_threshold(importance, rule)
+    if isinstance(rule, (int, float)):
+        return fraction_threshold(importance, rule)
     return choose(threshold_rules, rule, "threshold")(importance)
 
 # %% ../nbs/03_threshold.ipynb #0bc6a653
 def _check_importance(importance):
     importance = np.asarray(importance)
     if importance.ndim != 1 or importance.size < 2:
-        raise InputError(f"importance: expected one value a row, got shape {importance.shape}; pass one restart's vector")
-    if not np.isfinite(importance).all(): raise InputError("importance: holds NaN or infinity; lower importance_lr and train again")
+        raise InputError(
+            f"importance: expected one value a row, got shape {importance.shape}; pass one restart's vector"
+        )
+    if not np.isfinite(importance).all():
+        raise InputError("importance: holds NaN or infinity; lower importance_lr and train again")
     return importance
 
 # %% ../nbs/03_threshold.ipynb #094daea5
 def pseudo_labels(
-    importance, # (n,)
-    threshold, # the cut, in the same units
+    importance,  # (n,)
+    threshold,  # the cut, in the same units
 ):
     "1 where importance exceeds the threshold (pseudo minority), else 0: int64, (n,). `InputError` where a side is empty."
     importance = _check_importance(importance)
     labels = (importance > threshold).astype(np.int64)
     if labels.all() or not labels.any():
-        raise InputError(f"threshold: {threshold:.4g} leaves one side empty (importance runs from {importance.min():.4g} to "
-                         f"{importance.max():.4g}); pass 'kmeans' or a fraction that falls in between")
+        raise InputError(
+            f"threshold: {threshold:.4g} leaves one side empty (importance runs from {importance.min():.4g} to "
+            f"{importance.max():.4g}); pass 'kmeans' or a fraction that falls in between"
+        )
     return labels

@@ -1,4 +1,5 @@
 "`impaug balance` as its user meets it: pipes, interrupts, kills, a full disk, links to the input, Parquet. A run ends with whole files or with none."
+
 import os
 import resource
 import signal
@@ -21,7 +22,9 @@ def table(tmp_path):
     "A file of 120 rows, a quarter of them apart, with cells that a careless tool would change."
     rng = np.random.default_rng(0)
     rows = (rng.normal(size=(120, 3)) + 6 * (np.arange(120) < 30)[:, None]).round(2)
-    names = ["=1+1", "+1", "-1", "@SUM(A1)", "007", "1.0", 'a "quoted", cell', "two\nlines", "é"] + [f"row {i}" for i in range(111)]
+    names = ["=1+1", "+1", "-1", "@SUM(A1)", "007", "1.0", 'a "quoted", cell', "two\nlines", "é"] + [
+        f"row {i}" for i in range(111)
+    ]
     path = tmp_path / "in.csv"
     pd.DataFrame(rows, columns=["a", "b", "c"]).assign(name=names).to_csv(path, index=False)
     return path
@@ -43,7 +46,12 @@ def here(capfd, *args):
 
 
 def assert_refused(outcome, words, code=2):
-    assert outcome[0] == code and words in outcome[1] and outcome[1].strip().count("\n") == 0 and outcome[1].strip().startswith("impaug: "), outcome
+    assert (
+        outcome[0] == code
+        and words in outcome[1]
+        and outcome[1].strip().count("\n") == 0
+        and outcome[1].strip().startswith("impaug: ")
+    ), outcome
 
 
 def test_file_to_files(table, tmp_path):
@@ -55,13 +63,20 @@ def test_file_to_files(table, tmp_path):
     out, given = cells(tmp_path / "out.csv"), cells(table)
     assert out.iloc[:120, :4].equals(given) and list(out.columns[4:]) == ["pseudo_label", "importance", "synthetic"]
     assert (out.pseudo_label == "1").sum() == 90 and (out.synthetic[120:] == "1").all() and (out.name[120:] == "").all()
-    for words in (b"id, set aside", b"restarts:", b"120 rows, 30 of them pseudo minority; 60 synthetic rows make 180", b"Look next at"):
+    for words in (
+        b"id, set aside",
+        b"restarts:",
+        b"120 rows, 30 of them pseudo minority; 60 synthetic rows make 180",
+        b"Look next at",
+    ):
         assert words in ran.stderr
 
 
 def test_pipe_to_pipe(table):
     ran = subprocess.run([*command, "-", "-o", "-", *light], input=table.read_bytes(), capture_output=True, timeout=120)
-    assert ran.returncode == 0 and ran.stderr == b"" and ran.stdout.count(b"\n") == 182  # a line of names, 180 rows, one cell of two lines
+    assert (
+        ran.returncode == 0 and ran.stderr == b"" and ran.stdout.count(b"\n") == 182
+    )  # a line of names, 180 rows, one cell of two lines
     assert ran.stdout.startswith(b"a,b,c,name,pseudo_label,importance,synthetic\n") and ran.stdout.endswith(b",1,,1\n")
 
 
@@ -80,7 +95,10 @@ def test_refusals_leave_everything_as_it_was(table, tmp_path, capfd):
     before, content = files(tmp_path), table.read_bytes()
     for out in ("in.csv", "link.csv", "hard.csv"):
         assert_refused(here(capfd, table, "-o", tmp_path / out, *light), "out: is the input itself")
-        assert_refused(here(capfd, table, "-o", tmp_path / "out.csv", "--report", tmp_path / out, *light), "report: is the input itself")
+        assert_refused(
+            here(capfd, table, "-o", tmp_path / "out.csv", "--report", tmp_path / out, *light),
+            "report: is the input itself",
+        )
     assert_refused(here(capfd, tmp_path / "text.csv", "-o", tmp_path / "out.csv"), "'city'")
     assert_refused(here(capfd, table, "-o", tmp_path / "out.csv", "--target", "class"), "target: no column 'class'")
     assert_refused(here(capfd, table, "-o", tmp_path / "out.csv", *light, "--threshold", "7.5"), "threshold:")
@@ -90,7 +108,9 @@ def test_refusals_leave_everything_as_it_was(table, tmp_path, capfd):
 def test_full_disk_leaves_the_old_file(table, tmp_path, capfd):
     (tmp_path / "out.csv").write_text("old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # no file grows longer: to the writer, the disk is full
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (4096, limits[1])
+    )  # no file grows longer: to the writer, the disk is full
     try:
         outcome = here(capfd, table, "-o", tmp_path / "out.csv", "--report", tmp_path / "out.html", *light)
     finally:
@@ -102,9 +122,15 @@ def test_full_disk_leaves_the_old_file(table, tmp_path, capfd):
 def test_kill_while_writing_leaves_the_old_file(table, tmp_path):
     (tmp_path / "out.csv").write_text("old")
     dying = "import os, signal, impaug.cli as c, impaug.experiment as e\ne.os.fsync = lambda number: os.kill(os.getpid(), signal.SIGKILL)\nc.main()"
-    ran = subprocess.run([sys.executable, "-c", dying, "balance", table, "-o", tmp_path / "out.csv", *light], capture_output=True, timeout=120)
+    ran = subprocess.run(
+        [sys.executable, "-c", dying, "balance", table, "-o", tmp_path / "out.csv", *light],
+        capture_output=True,
+        timeout=120,
+    )
     assert ran.returncode == -signal.SIGKILL
-    assert (tmp_path / "out.csv").read_text() == "old" and len(files(tmp_path)) == 3  # and a hidden one under a temporary name
+    assert (tmp_path / "out.csv").read_text() == "old" and len(
+        files(tmp_path)
+    ) == 3  # and a hidden one under a temporary name
 
 
 def test_interrupt_while_writing_tidies_up(table, tmp_path, capfd, monkeypatch):
@@ -119,14 +145,21 @@ def test_interrupt_while_writing_tidies_up(table, tmp_path, capfd, monkeypatch):
 
 
 def test_interrupt_while_learning(table, tmp_path):
-    at_work = subprocess.Popen([*command, table, "-o", tmp_path / "out.csv", "--id", "name", "--restarts", "4000"], stderr=subprocess.PIPE,
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))  # a shell's background job ignores it
+    at_work = subprocess.Popen(
+        [*command, table, "-o", tmp_path / "out.csv", "--id", "name", "--restarts", "4000"],
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # a shell's background job ignores it
     seen = b""
     while b" 4/4000" not in seen:  # a group of restarts is finished, which a caller in Python would get
         seen += at_work.stderr.read1()
     at_work.send_signal(signal.SIGINT)
     rest = at_work.communicate(timeout=60)[1]
-    assert at_work.returncode == 130 and rest.endswith(b"impaug: interrupted; nothing was written\n") and b"Traceback" not in rest
+    assert (
+        at_work.returncode == 130
+        and rest.endswith(b"impaug: interrupted; nothing was written\n")
+        and b"Traceback" not in rest
+    )
     assert files(tmp_path) == ["in.csv"]
 
 

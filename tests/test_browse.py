@@ -1,4 +1,5 @@
 "Headless Chromium notices each fault that tools/browse.py is for; skipped where there is no Chromium."
+
 import browse
 import pytest
 
@@ -9,14 +10,33 @@ slider = """<input type="range" data-impaug="threshold" min="0" max="10" value="
 const slider = document.querySelector("[data-impaug=threshold]"), show = (cell, n) => document.querySelector(`[data-impaug="count-${cell}"]`).textContent = n;
 function count() { const t = Number(slider.value); show("00", t); show("01", LOST); show("10", 0); show("11", 10 - t); } count(); EVENT</script>"""
 pages = {
-    "index": ('<p id="a">In order. <a href="widget.html#threshold">widget</a> <a href="#a">a</a><div style="overflow-x:auto"><pre>' + "x"*300 + "</pre></div>", None),
-    "widget": (slider.replace("LOST", "0").replace("EVENT", 'slider.addEventListener("input", count)').replace("<input", '<input id="threshold"'), None),
+    "index": (
+        '<p id="a">In order. <a href="widget.html#threshold">widget</a> <a href="#a">a</a><div style="overflow-x:auto"><pre>'
+        + "x" * 300
+        + "</pre></div>",
+        None,
+    ),
+    "widget": (
+        slider.replace("LOST", "0")
+        .replace("EVENT", 'slider.addEventListener("input", count)')
+        .replace("<input", '<input id="threshold"'),
+        None,
+    ),
     "allowed": ('<script src="https://cdn.example/x.js"></script>', None),
-    "dead_slider": (slider.replace("LOST", "0").replace("EVENT", ""), "the slider does not recount: [5, 0, 0, 5] at both ends"),
-    "leaky_slider": (slider.replace("LOST", "t").replace("EVENT", 'slider.addEventListener("input", count)'), "the slider loses rows"),
+    "dead_slider": (
+        slider.replace("LOST", "0").replace("EVENT", ""),
+        "the slider does not recount: [5, 0, 0, 5] at both ends",
+    ),
+    "leaky_slider": (
+        slider.replace("LOST", "t").replace("EVENT", 'slider.addEventListener("input", count)'),
+        "the slider loses rows",
+    ),
     "console": ('<script>console.error("oh no")</script>', "error on the console: oh no"),
     "exception": ("<script>undefined.x</script>", "error on the console: TypeError"),
-    "late": ('<script>addEventListener("load", () => setTimeout(() => { throw Error("late") }, 100))</script>', "error on the console: Error: late"),
+    "late": (
+        '<script>addEventListener("load", () => setTimeout(() => { throw Error("late") }, 100))</script>',
+        "error on the console: Error: late",
+    ),
     "missing_script": ('<script src="x.js"></script>', "missing file: x.js is answered by 404"),
     "missing_image": ('<img src="x.png" alt="x">', "missing file: x.png is answered by 404"),
     "broken_image": ('<img src="data:image/png;base64,AAAA" alt="x">', "an image shows nothing"),
@@ -32,7 +52,10 @@ pages = {
 def faults(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     for name, (body, _) in pages.items():
-        (folder/f"{name}.html").write_text((head if name != "no_viewport" else head.replace('<meta name="viewport" content="width=device-width">', "")) + body)
+        (folder / f"{name}.html").write_text(
+            (head if name != "no_viewport" else head.replace('<meta name="viewport" content="width=device-width">', ""))
+            + body
+        )
     return browse.browse(folder, allowed=["cdn.example"], widget=True)
 
 
@@ -43,5 +66,5 @@ def test_page(faults, name):
 
 
 def test_site_without_slider(tmp_path):
-    (tmp_path/"index.html").write_text(head + "<p>x")
+    (tmp_path / "index.html").write_text(head + "<p>x")
     assert "no page has the threshold slider" in browse.browse(tmp_path, widget=True)[0]

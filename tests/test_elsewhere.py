@@ -1,4 +1,5 @@
 "A study's tasks in two processes, or on a Dask cluster of two worker processes, give what they give here."
+
 import os
 
 import joblib
@@ -7,10 +8,14 @@ from distributed import Client, LocalCluster
 from impaug.study import peer_run, run_tasks, set_run
 
 
-def where(): return [dict(process=os.getpid())]
+def where():
+    return [dict(process=os.getpid())]
 
 
-tasks = [(f"methods/{name}", peer_run, dict(method=name, scaling="minmax", seed=0)) for name in ("KMeans", "GMM, full", "spectral")]
+tasks = [
+    (f"methods/{name}", peer_run, dict(method=name, scaling="minmax", seed=0))
+    for name in ("KMeans", "GMM, full", "spectral")
+]
 tasks += [("sets/iris 0", set_run, dict(name="iris 0", seed=0)), ("where", where, {})]
 
 
@@ -27,7 +32,10 @@ def test_two_processes():
 
 
 def test_dask_cluster():
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster, Client(cluster):
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        Client(cluster),
+    ):
         with joblib.parallel_config(backend="dask"):
             there = run_tasks(tasks, n_jobs=2)
     assert_same(there)

@@ -1,4 +1,5 @@
 "scikit-learn's and imbalanced-learn's own checks of an estimator, for both estimators."
+
 import joblib
 import numpy as np
 import pytest
@@ -9,10 +10,17 @@ from impaug.sampler import ImportanceClusterer, ImportanceSampler
 
 few = dict(restarts=2, keep=1, random_state=0)  # the contract is tested here, not the quality
 estimators = [ImportanceClusterer(**few), ImportanceSampler(**few)]
-not_a_classifier = "imbalanced-learn takes every estimator with predict for a classifier; a clusterer has no use for y, in any form"
+not_a_classifier = (
+    "imbalanced-learn takes every estimator with predict for a classifier; a clusterer has no use for y, in any form"
+)
 expected_failures = {
-    "ImportanceClusterer": {"check_classifier_on_multilabel_or_multioutput_targets": not_a_classifier, "check_classifiers_with_encoded_labels": not_a_classifier},
-    "ImportanceSampler": {"check_samplers_one_label": "y is carried and never used, so one class in it is no reason to refuse the rows"},
+    "ImportanceClusterer": {
+        "check_classifier_on_multilabel_or_multioutput_targets": not_a_classifier,
+        "check_classifiers_with_encoded_labels": not_a_classifier,
+    },
+    "ImportanceSampler": {
+        "check_samplers_one_label": "y is carried and never used, so one class in it is no reason to refuse the rows"
+    },
 }
 
 
@@ -40,4 +48,5 @@ def test_two_processes():
     X = np.vstack([np.random.default_rng(0).normal(size=(60, 3)), np.random.default_rng(1).normal(4, 1, size=(30, 3))])
     here = ImportanceSampler(**few).fit_resample(X)
     for there in joblib.Parallel(n_jobs=2)(joblib.delayed(ImportanceSampler(**few).fit_resample)(X) for _ in range(2)):
-        for a, b in zip(here, there, strict=True): np.testing.assert_allclose(a, b)
+        for a, b in zip(here, there, strict=True):
+            np.testing.assert_allclose(a, b)

@@ -1,4 +1,5 @@
 "What tools/notebooks.py takes for the same output, and what it does to a notebook that changes or fails."
+
 import base64
 import io
 
@@ -27,7 +28,9 @@ def test_figures_may_differ_by_antialiasing_only():
 
 def test_numbers_may_differ_in_their_last_bits_only():
     assert notebooks.same_text("F 0.24553299268638135 of 3", "F 0.24553299268638074 of 3")
-    assert not notebooks.same_text("F 0.2455 of 3", "F 0.2456 of 3") and not notebooks.same_text("F 0.24 of 3", "F 0.24 of 4")
+    assert not notebooks.same_text("F 0.2455 of 3", "F 0.2456 of 3") and not notebooks.same_text(
+        "F 0.24 of 3", "F 0.24 of 4"
+    )
 
 
 def test_where_a_stream_is_cut_does_not_matter():
@@ -40,11 +43,20 @@ def test_where_a_stream_is_cut_does_not_matter():
 def run(tmp_path):
     "Runs a notebook of two cells over stored outputs 1 and 2; returns the result and the text of its file before and after."
     stored = v4.new_output("stream", name="stdout", text="1\n"), v4.new_output("execute_result", {"text/plain": "2"})
+
     def run(*sources):
-        path = tmp_path/"x.ipynb"
-        path.write_text(nbformat.writes(v4.new_notebook(cells=[v4.new_code_cell(source, outputs=[output]) for source, output in zip(sources, stored)])) + "\n")
+        path = tmp_path / "x.ipynb"
+        path.write_text(
+            nbformat.writes(
+                v4.new_notebook(
+                    cells=[v4.new_code_cell(source, outputs=[output]) for source, output in zip(sources, stored)]
+                )
+            )
+            + "\n"
+        )
         before = path.read_text()
         return notebooks.run(path, lambda path: None), before, path.read_text()
+
     return run
 
 
@@ -55,7 +67,12 @@ def test_unchanged_notebook_keeps_its_file(run):
 
 def test_changed_output_is_stored(run):
     changed, before, after = run("print(1)", "x = 3; x")
-    assert changed == [1] and '"3"' in after and '"execution_count": null' in after and before.count("\n") == after.count("\n")
+    assert (
+        changed == [1]
+        and '"3"' in after
+        and '"execution_count": null' in after
+        and before.count("\n") == after.count("\n")
+    )
 
 
 def test_failing_notebook_keeps_its_file(run):

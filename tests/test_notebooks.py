@@ -1,4 +1,5 @@
 "One test for each notebook, run by nbdev's own runner, so that the count at the end is a count of notebooks."
+
 from pathlib import Path
 
 import pytest

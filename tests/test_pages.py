@@ -1,4 +1,5 @@
 "What tools/pages.py does to outputs before Quarto sees them."
+
 from pages import as_raw_block, mended, plain_signatures, unlinked
 
 
@@ -6,7 +7,9 @@ def test_html_becomes_a_raw_block_and_nothing_else_changes():
     table, text = {"data": {"text/html": ["<b>", "1</b>"], "text/plain": "1"}}, {"text": "2"}
     as_raw_block(table)
     as_raw_block(text)
-    assert table == {"data": {"text/plain": "1", "text/markdown": "`````{=html}\n<b>1</b>\n`````\n"}} and text == {"text": "2"}
+    assert table == {"data": {"text/plain": "1", "text/markdown": "`````{=html}\n<b>1</b>\n`````\n"}} and text == {
+        "text": "2"
+    }
 
 
 def test_links_leave_code_and_stay_in_text():
@@ -25,4 +28,9 @@ def test_source_stays_a_list_of_lines():
 def test_signatures_say_what_is_known():
     page = "Not `a:NoneType=None`.\n\n```python\ndef run(\n    a:NoneType=None, b:int=1\n):\n```\n\n*Runs.*"
     assert plain_signatures(page) == page.replace("    a:NoneType=None", "    a=None")
-    assert plain_signatures("---\n\n### Command\n\n```python\ndef Command.__call__(\n    *args:t.Any\n)->t.Any:\n```\n\n*Runs.*") == ""
+    assert (
+        plain_signatures(
+            "---\n\n### Command\n\n```python\ndef Command.__call__(\n    *args:t.Any\n)->t.Any:\n```\n\n*Runs.*"
+        )
+        == ""
+    )

@@ -2,6 +2,7 @@
 
 Writes results/readings.json, which nbs/08_experiment.ipynb shows. Labels score the readings; nothing is trained on them.
 """
+
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -37,12 +38,12 @@ readings = {
     "standardised, decay 0.00012, network too": dict(scaling="standard", importance_decay=1.2e-4, weight_decay=1.2e-4),
     "power-transformed, decay 0.0002": dict(scaling="power", importance_decay=2e-4),
     "no decay": no_decay,
-    "no decay, importance rate 0.01": dict(importance_lr=.01, **no_decay),
-    "no decay, importance rate 0.02": dict(importance_lr=.02, **no_decay),
-    "no decay, importance rate 0.1": dict(importance_lr=.1, **no_decay),
-    "min-max, no decay, importance rate 0.02": dict(scaling="minmax", importance_lr=.02, **no_decay),
-    "min-max, no decay, importance rate 0.03": dict(scaling="minmax", importance_lr=.03, **no_decay),
-    "standardised, no decay, importance rate 0.02": dict(scaling="standard", importance_lr=.02, **no_decay),
+    "no decay, importance rate 0.01": dict(importance_lr=0.01, **no_decay),
+    "no decay, importance rate 0.02": dict(importance_lr=0.02, **no_decay),
+    "no decay, importance rate 0.1": dict(importance_lr=0.1, **no_decay),
+    "min-max, no decay, importance rate 0.02": dict(scaling="minmax", importance_lr=0.02, **no_decay),
+    "min-max, no decay, importance rate 0.03": dict(scaling="minmax", importance_lr=0.03, **no_decay),
+    "standardised, no decay, importance rate 0.02": dict(scaling="standard", importance_lr=0.02, **no_decay),
     "raw columns": dict(scaling="none"),
     "raw columns without identifier": dict(scaling="none", keep_id=False),
     "beta = 4": dict(beta=4.0),
@@ -50,31 +51,46 @@ readings = {
 
 
 def quartiles(values):
-    return [round(float(q), 4) for q in np.quantile(values, [0, .25, .5, .75, 1])]
+    return [round(float(q), 4) for q in np.quantile(values, [0, 0.25, 0.5, 0.75, 1])]
 
 
 def measure(preset, wisconsin):
     "Quartiles (with the extremes) of what the report gives, over seeds, and the rows that would have to change cell."
     rows, y, _, _ = split_rows(wisconsin, preset)
     curve = []
-    fit = train_importance(rows, seeds=seeds, monitor=lambda _, clusters: curve.append([normalized_mutual_info_score(y, c) for c in clusters]),
-                           **{key: getattr(preset, key) for key in training})
+    fit = train_importance(
+        rows,
+        seeds=seeds,
+        monitor=lambda _, clusters: curve.append([normalized_mutual_info_score(y, c) for c in clusters]),
+        **{key: getattr(preset, key) for key in training},
+    )
     runs = [scores(y, (w > find_threshold(w, preset.threshold)).astype(int)) for w in fit.importance]
     curve = np.array(curve)
     cells = np.array([run["confusion"] for run in runs])
-    moved = abs(cells - np.array(report_figures["confusion"])).sum(axis=(1, 2))/2
-    return dict(f1=quartiles([r["f1"] for r in runs]), nmi=quartiles([r["nmi"] for r in runs]),
-                share=quartiles([r["pseudo_minority_share"] for r in runs]), rows_moved=quartiles(moved),
-                confusion=np.median(cells, axis=0).tolist(), nmi_first=quartiles(curve[0]), nmi_peak=quartiles(curve.max(axis=0)), nmi_last=quartiles(curve[-1]))
+    moved = abs(cells - np.array(report_figures["confusion"])).sum(axis=(1, 2)) / 2
+    return dict(
+        f1=quartiles([r["f1"] for r in runs]),
+        nmi=quartiles([r["nmi"] for r in runs]),
+        share=quartiles([r["pseudo_minority_share"] for r in runs]),
+        rows_moved=quartiles(moved),
+        confusion=np.median(cells, axis=0).tolist(),
+        nmi_first=quartiles(curve[0]),
+        nmi_peak=quartiles(curve.max(axis=0)),
+        nmi_last=quartiles(curve[-1]),
+    )
 
 
 if __name__ == "__main__":
     wisconsin = load_wisconsin()
-    tried = [dict(reading=name, preset=asdict(replace(base, **changed)), **measure(replace(base, **changed), wisconsin))
-             for name, changed in tqdm(readings.items(), desc="readings", unit="reading")]
-    path = Path(__file__).parent.parent/"results"/"readings.json"
+    tried = [
+        dict(reading=name, preset=asdict(replace(base, **changed)), **measure(replace(base, **changed), wisconsin))
+        for name, changed in tqdm(readings.items(), desc="readings", unit="reading")
+    ]
+    path = Path(__file__).parent.parent / "results" / "readings.json"
     path.parent.mkdir(exist_ok=True)
     head = dict(seeds=[seeds.start, seeds.stop], statistics=["min", "25 %", "median", "75 %", "max"])
     lines = ",\n  ".join(json.dumps(one) for one in tried)
     path.write_text(f'{{"about": {json.dumps(head)},\n "readings": [\n  {lines}\n ]}}\n')
-    print(f"wrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}; nbs/08_experiment.ipynb shows it")
+    print(
+        f"wrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}; nbs/08_experiment.ipynb shows it"
+    )

@@ -23,7 +23,7 @@ from .engine import ImportanceFit, sensible_batch, train_importance
 from .experiment import Preset, presets
 from .threshold import find_threshold, neighbours, normalized_cut, pseudo_labels, sample_rows
 
-# %% ../nbs/22_learn.ipynb #d21eadff
+# %% ../nbs/22_learn.ipynb #b3098df9
 @dataclass
 class Learned:
     "What was learned from n rows, of which no label was known."
@@ -32,6 +32,7 @@ class Learned:
     threshold: float  # in the units of the importance
     pseudo_labels: np.ndarray  # (n,) int64: 1 pseudo minority, importance above the threshold
     clusters: np.ndarray  # (n,) int64: the vote of the kept networks on the rows as they are
+    partitions: np.ndarray  # (kept, n) int64: the cluster that each kept network gives each row times its importance
     networks: list  # those kept, best first: `nn.Sequential`
     turned: list  # for each of them, whether its output 0 is the pseudo minority
     kept: np.ndarray  # their numbers among the restarts
@@ -187,7 +188,7 @@ def _by_loss(fit, labels, p, graph):
 
 restart_criteria = {"cut": _by_cut, "neighbour": _by_neighbours, "loss": _by_loss}
 
-# %% ../nbs/22_learn.ipynb #2afdf06c
+# %% ../nbs/22_learn.ipynb #b65253f1
 def agree(
     fit,  # an `ImportanceFit`
     X,  # the rows it was trained on, (n, n_features)
@@ -222,6 +223,7 @@ def agree(
         threshold=threshold,
         pseudo_labels=labels,
         clusters=clusters,
+        partitions=fit.clusters[kept],
         networks=[fit.networks[s] for s in kept],
         turned=turned,
         kept=kept,

@@ -34,9 +34,9 @@ def _numeric_frame(X, name):
     refuse_text(frame, name)
     return frame
 
-# %% ../nbs/20_checks.ipynb #2f4c1528
+# %% ../nbs/20_checks.ipynb #280e3780
 def plain_rows(X, min_rows=2, block=65536):
-    "Whether `X` is a float array of at least `min_rows` finite rows without constant columns; looks at a block of rows at a time."
+    "Whether `X` is a float array of at least `min_rows` finite rows without constant columns, seen a block at a time."
     if (
         not isinstance(X, np.ndarray)
         or X.ndim != 2
@@ -51,7 +51,7 @@ def plain_rows(X, min_rows=2, block=65536):
         np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()
     )  # NaN and infinity carry through
 
-# %% ../nbs/20_checks.ipynb #08c54bd2
+# %% ../nbs/20_checks.ipynb #3fcc6ec0
 def check_rows(
     X,  # table to check: array or DataFrame, shape (n_rows, n_columns)
     min_rows=2,  # fewest rows that make sense to the caller
@@ -60,7 +60,7 @@ def check_rows(
 ):
     """`X` as a float array of shape (n_rows, n_columns), or an `InputError` that names the fault and the remedy.
 
-    A float32 or float64 array without fault, memory-mapped or not, comes back as it is; anything else as a float64 copy."""
+    A float32 or float64 array without fault, memory-mapped or not, comes back as it is; all else as a float64 copy."""
     if plain_rows(X, min_rows):
         return X
     frame = _numeric_frame(X, name)
@@ -81,11 +81,11 @@ def check_rows(
         )
     return values
 
-# %% ../nbs/20_checks.ipynb #1754345e
+# %% ../nbs/20_checks.ipynb #23de4b29
 def open_rows(
     path,  # a .npy file of a two-dimensional float array
 ):
-    "The array in the file, memory-mapped and read-only. `InputError` where the file is missing or holds something else."
+    "The array in the file, memory-mapped and read-only. `InputError` where there is none or the file holds no rows."
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as e:

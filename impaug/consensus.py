@@ -71,9 +71,9 @@ def average_importance(
         mean = (z * sign[:, None]).mean(axis=0)
     return mean
 
-# %% ../nbs/10_consensus.ipynb #124f3620
+# %% ../nbs/10_consensus.ipynb #50ef2935
 def separation(values):
-    "Share of the variance of `values` (n,) that a split into two groups explains: 1 for two points, 3/4 for a uniform spread."
+    "Share of the variance of `values` (n,) that a split in two explains: 1 for two points, 3/4 for a uniform spread."
     values = np.asarray(values, dtype=np.float64)
     side = values > kmeans_threshold(values)
     within = sum(values[side == s].var() * np.mean(side == s) for s in (False, True))

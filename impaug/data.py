@@ -22,7 +22,7 @@ from sklearn.utils import Bunch
 class InputError(ValueError):
     "A mistake in what the caller passed in: the message names the argument and the remedy."
 
-# %% ../nbs/02_data.ipynb #1a1b7b0c
+# %% ../nbs/02_data.ipynb #98433cb8
 wisconsin_columns = [
     "sample_code_number",
     "clump_thickness",

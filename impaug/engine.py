@@ -87,7 +87,7 @@ class StackedMLP:
             linear.bias.copy_(bias[s, 0])
         return net
 
-# %% ../nbs/21_engine.ipynb #65f3b647
+# %% ../nbs/21_engine.ipynb #22b05a5d
 class AutogradGradient:
     "The gradient of any `criterion`, in the form of `EntropyLoss.gradient`: for losses that do not offer their own."
 

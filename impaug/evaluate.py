@@ -11,12 +11,12 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score,
 
 from .data import InputError
 
-# %% ../nbs/07_evaluate.ipynb #7225878d
+# %% ../nbs/07_evaluate.ipynb #54c46867
 def scores(
     y,  # true labels, (n,), 1 the minority
     labels,  # pseudo labels, (n,)
 ):
-    "Confusion matrix (rows true, columns pseudo), F and NMI, balanced accuracy, and the share of rows labelled minority."
+    "Confusion matrix (rows true, columns pseudo), F, NMI, balanced accuracy, and the share of rows called minority."
     y, labels = np.asarray(y), np.asarray(labels)
     if y.shape != labels.shape:
         raise InputError(f"labels: shape {labels.shape} against {y.shape} true ones; pass one label a row")

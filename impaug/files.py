@@ -12,9 +12,11 @@ from pathlib import Path
 
 from .data import InputError
 
-# %% ../nbs/24_files.ipynb #3949b534
-def check_folder(out):
-    "`out` as a `Path`, after making sure that files could be written there or, where it does not exist yet, in the folder above."
+# %% ../nbs/24_files.ipynb #a4f8106a
+def check_folder(
+    out,  # folder that results are to go to
+):
+    "`out` as a `Path`; `InputError` where no file could be written there or, before it exists, in the folder above."
     out = Path(out)
     there = next(path for path in [out, *out.absolute().parents] if path.exists())
     try:
@@ -23,12 +25,14 @@ def check_folder(out):
     except OSError as e:
         raise InputError(f"out: cannot write to {there} ({e.strerror}); pass a folder that you may write to") from None
 
-# %% ../nbs/24_files.ipynb #606ec6d9
+# %% ../nbs/24_files.ipynb #02049319
 def write_files(
     out,  # folder
     contents,  # {path relative to `out`, or absolute: text, bytes or matplotlib figure}
 ):
-    "Write all files or none: each is made under a temporary name, then all are moved into place. `InputError` if the disk refuses."
+    """Write all files or none: each is made under a temporary name, then all are moved into place.
+
+    `InputError` where the disk refuses."""
     made = {}
     try:
         for name, content in contents.items():

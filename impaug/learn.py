@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['fewest_rows', 'restart_criteria', 'Learned', 'learn', 'train_in_groups', 'join_fits', 'neighbour_loss', 'agree']
 
-# %% ../nbs/22_learn.ipynb #f18043ce
+# %% ../nbs/22_learn.ipynb #f124d949
 import warnings
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,7 +20,7 @@ from .checks import check_rows
 from .consensus import anchors, average_importance, doubts, separation
 from .data import choose
 from .engine import ImportanceFit, sensible_batch, train_importance
-from .experiment import Preset, presets
+from .experiment import presets
 from .threshold import find_threshold, neighbours, normalized_cut, pseudo_labels, sample_rows
 
 # %% ../nbs/22_learn.ipynb #b3098df9
@@ -84,7 +84,7 @@ def _restart(fit, s):
     monitored = [at[part] for at in fit.monitored]
     return ImportanceFit(fit.importance[part], fit.clusters[part], fit.loss_curve[part], fit.networks[part], monitored)
 
-# %% ../nbs/22_learn.ipynb #54ca119b
+# %% ../nbs/22_learn.ipynb #5387e94e
 def learn(
     rows,  # scaled rows, (n, n_features), finite
     preset="recommended",  # a key of `presets`, or a `Preset`
@@ -96,7 +96,7 @@ def learn(
 
     `InputError` where the rows cannot be learned from, the preset names something that does not exist, or the
     threshold leaves one side empty. After an interrupt, groups of restarts that are finished count, with a warning."""
-    preset = preset if isinstance(preset, Preset) else choose(presets, preset, "preset")
+    preset = choose(presets, preset, "preset") if isinstance(preset, str) else preset
     X = check_rows(rows, min_rows=fewest_rows)
     seeds = [seed] if isinstance(seed, Integral) else list(seed)
     graph = neighbours(X, min(10, len(X) // 2))

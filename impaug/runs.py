@@ -112,7 +112,7 @@ class Run:
     y: np.ndarray  # their true labels, (n,), for drawing
     curves: dict  # NMI by epoch: training, retraining
 
-# %% ../nbs/25_runs.ipynb #d962fdd7
+# %% ../nbs/25_runs.ipynb #2555c178
 def _partitions(importance, clusters):
     "A monitor that keeps the clusters after each epoch."
     return clusters.astype(np.int8)
@@ -125,7 +125,10 @@ def run_preset(
     verbose=False,  # show progress bars
 ):
     "The whole experiment, once for each seed: a list of `Run`."
-    name, preset = ("custom", name) if isinstance(name, Preset) else (name, choose(presets, name, "preset"))
+    if isinstance(name, str):
+        preset = choose(presets, name, "preset")
+    else:
+        name, preset = "custom", name
     split = split_rows(load_wisconsin() if wisconsin is None else wisconsin, preset)
     answers = learn(split.rows, preset, list(seeds), monitor=_partitions, verbose=verbose)
     runs = []

@@ -56,7 +56,7 @@ def oversample(
         parents = _parents_by_class(rows[n:], row_labels[n:], X, labels)
     return Balanced(rows, row_labels, np.arange(len(rows)) >= n, parents, worker.sampling_strategy_)
 
-# %% ../nbs/06_smote.ipynb #3b6032db
+# %% ../nbs/06_smote.ipynb #328681ac
 def _check_classes(X, labels):
     "`InputError` where these rows and labels cannot be balanced."
     if len(labels) != len(X):
@@ -69,7 +69,7 @@ def _check_classes(X, labels):
 
 
 def _smote_for(labels, k_neighbors, seed):
-    "SMOTE with as many neighbours as the smaller class has. `InputError` where there is nothing to interpolate between."
+    "SMOTE with as many neighbours as the smaller class has; `InputError` where that is none."
     few = np.bincount(labels, minlength=2).min()
     if few < 2:
         raise InputError(

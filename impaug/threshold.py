@@ -68,12 +68,12 @@ def _check_importance(importance):
         raise InputError("importance: holds NaN or infinity; lower importance_lr and train again")
     return importance
 
-# %% ../nbs/05_threshold.ipynb #094daea5
+# %% ../nbs/05_threshold.ipynb #79eb901f
 def pseudo_labels(
     importance,  # (n,)
     threshold,  # the cut, in the same units
 ):
-    "1 where importance exceeds the threshold (pseudo minority), else 0: int64, (n,). `InputError` where a side is empty."
+    "1 above the threshold (pseudo minority), else 0: int64, (n,). `InputError` where one side is empty."
     importance = _check_importance(importance)
     labels = (importance > threshold).astype(np.int64)
     if labels.all() or not labels.any():
@@ -83,7 +83,7 @@ def pseudo_labels(
         )
     return labels
 
-# %% ../nbs/05_threshold.ipynb #8c5c931f
+# %% ../nbs/05_threshold.ipynb #c42b6a53
 def sample_rows(
     n,  # rows
     max_rows,  # how many to take at most

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from .data import InputError
 
-# %% ../nbs/03_model.ipynb #c242dcd4
+# %% ../nbs/03_model.ipynb #4c90e93e
 def categorical_entropy(p):
     "Entropy in nats over the last axis of probabilities; 0 log 0 counts as 0."
     return -torch.xlogy(p, p).sum(dim=-1)

@@ -1,4 +1,4 @@
-"The site's sources are in order (tools/check_site.py); each check notices the faults it is for, planted in a small site."
+"The site's sources are in order (tools/check_site.py); each check notices its faults, planted in a small site."
 
 import ast
 import json
@@ -169,9 +169,19 @@ planted = {
     "figure without a caption": ("01_sum", r"#| fig-cap: \"A sum.\"\n", "", "without fig-cap"),
     "figure without alternative text": ("01_sum", r"#| fig-alt: \"Two bars.\"\n", "", "without fig-alt"),
     "options that do not parse": ("01_sum", r"\"A sum.\"", "A sum: a", "no YAML"),
-    "image without label": ("01_sum", "Take 140", "![A](a.png) Take 140", "image a.png is not"),
-    "image without caption": ("01_sum", "Take 140", r"![](a.png){#fig-a fig-alt=\"b\"} Take 140", "image a.png is not"),
-    "image without alternative text": ("01_sum", "Take 140", "![A](a.png){#fig-a} Take 140", "image a.png is not"),
+    "image without label": ("01_sum", "Take 140", "![A](a.png) Take 140", "image a.png lacks part"),
+    "image without caption": (
+        "01_sum",
+        "Take 140",
+        r"![](a.png){#fig-a fig-alt=\"b\"} Take 140",
+        "image a.png lacks part",
+    ),
+    "image without alternative text": (
+        "01_sum",
+        "Take 140",
+        "![A](a.png){#fig-a} Take 140",
+        "image a.png lacks part",
+    ),
     "image that is not there": (
         "01_sum",
         "Take 140",

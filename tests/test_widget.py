@@ -1,4 +1,4 @@
-"The explore page's widget in a real browser: its counts and scores against scikit-learn's, its controls, a quiet console."
+"The explore page's widget in a real browser: its counts and scores against scikit-learn's, its controls, its console."
 
 import json
 import re
@@ -17,7 +17,7 @@ from impaug.explore import edges_of, trajectories, trajectory_widget
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on the PATH")
 
 
-HEAD = "<!doctype html><meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>widget</title><body>"
+HEAD = "<!doctype html><meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>w</title><body>"
 # What the tests call in the page, where `form` is the first widget.
 HELPERS = """
 var form = document.forms[0];
@@ -124,7 +124,8 @@ def test_keyboard_moves_the_slider(opened):
 
 
 def test_two_widgets_do_not_meet(opened):
-    other = "[...document.forms[1].querySelectorAll('td, strong, input')].map(e => e.textContent + e.value + e.checked).join()"
+    parts = "[...document.forms[1].querySelectorAll('td, strong, input')]"
+    other = parts + ".map(e => e.textContent + e.value + e.checked).join()"
     before = opened.evaluate(other)
     opened.evaluate("pick(1); set('epoch', 2); set('threshold', 7)")
     assert opened.evaluate(other) == before and "healthy" in opened.evaluate("document.forms[1].textContent")
@@ -163,10 +164,8 @@ def stored_widget():
 
 
 def test_stored_widget_is_in_step_with_the_template():
-    template, html = (
-        files("impaug").joinpath("templates", "trajectories.html").read_text(encoding="utf-8"),
-        stored_widget(),
-    )
+    template = files("impaug").joinpath("templates", "trajectories.html").read_text(encoding="utf-8")
+    html = stored_widget()
     parts = [part.strip() in html for part in re.split("%data%|%fallback%", template)]
     assert all(parts), "the template has changed: execute nbs/11_explore.ipynb again"
 

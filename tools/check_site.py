@@ -151,7 +151,8 @@ def check_sidebar(site):
     there = [page.file for page in site.pages]
     for name in sorted({*there, *sidebar}):
         if sidebar.count(name) != 1 or name not in there:
-            yield f"_quarto.yml: names {name} {sidebar.count(name)} times; the page is {'' if name in there else 'not '}in nbs/"
+            place = "in nbs/" if name in there else "not in nbs/"
+            yield f"_quarto.yml: names {name} {sidebar.count(name)} times; the page is {place}"
     numbered = [name for name in sidebar if name[0].isdigit()]
     if numbered != sorted(numbered):
         yield f"_quarto.yml: the sidebar is not in the order of the pages' numbers: {', '.join(numbered)}"
@@ -161,7 +162,7 @@ def check_heads(site):
     "A page opens with its title and, below it, the question it answers."
     for page in site.pages:
         if not re.fullmatch(r"# .+\n\n> .+\s*", page.cells[0].source if page.cells else ""):
-            yield f"nbs/{page.file}: does not open with a cell of '# Title', an empty line and '> the question it answers'"
+            yield f"nbs/{page.file}: does not open with a cell of '# Title', an empty line, '> Question?'"
 
 
 def check_executed(site):
@@ -257,7 +258,7 @@ def check_figures(site):
             yield f"{cell.where}: shows a figure or table without {key}; add #| {key}: …"
         for image in [image for text in cell.shown for image in text.images]:
             if not (image.content and {"id", "fig-alt"} <= set(image.attrs)):
-                yield f"{cell.where}: the image {image.attrs['src']} is not ![caption](file){{#fig-… fig-alt=…}}; add what lacks"
+                yield f"{cell.where}: the image {image.attrs['src']} lacks part of ![caption](file){{#fig-… fig-alt=…}}"
         if re.search(r"<img\b(?![^>]*\balt=[\"'][^\"'])", "".join(text.html for text in cell.shown)):
             yield f"{cell.where}: an <img> has no alternative text; add alt"
 

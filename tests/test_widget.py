@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browse import NARROW, WIDE, find_chromium, headless, visit, watched
+from browse import HOME, NARROW, WIDE, find_chromium, headless, watched
 from fastcore.test import test_close as assert_close
 
 from impaug.consensus import neighbours
@@ -57,7 +57,7 @@ def opened(browser, made, tmp_path_factory):
     folder = tmp_path_factory.mktemp("widget")
     (folder / "page.html").write_text(HEAD + body, encoding="utf-8")
     page, faults = watched(browser, folder, WIDE)
-    visit(page, "page.html")
+    page.goto(HOME + "page.html")
     page.evaluate(HELPERS)
     yield page
     assert faults == []
@@ -175,7 +175,7 @@ def test_the_page_as_stored(browser, tmp_path, width):
     "It fits the window, asks for nothing, and the browser has no complaint."
     (tmp_path / "stored.html").write_text(HEAD + stored_widget(), encoding="utf-8")
     page, faults = watched(browser, tmp_path, width)
-    visit(page, "stored.html")
+    page.goto(HOME + "stored.html", wait_until="networkidle")
     assert page.locator(".one").count() == 699
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert faults == []

@@ -63,12 +63,6 @@ def watched(browser, folder, width):
     return page, faults
 
 
-def visit(page, name):
-    "Open a page, and wait a moment more for what happens late."
-    page.goto(HOME + name)
-    page.wait_for_timeout(250)
-
-
 def slider_faults(page):
     "The slider by keyboard: its ends must give different counts of the same number of rows."
     shown = []
@@ -106,7 +100,7 @@ def browse(folder):
         (wide, faults), (narrow, _) = (watched(browser, folder, width) for width in (WIDE, NARROW))
         for name in [name for name in files if name.endswith(".html") and "site_libs" not in name]:
             faults.clear()
-            visit(wide, name)
+            wide.goto(HOME + name, wait_until="networkidle")  # a moment more, for what happens late
             links[name] = wide.eval_on_selector_all("a[href]", LINKS)
             ids[name] = set(wide.eval_on_selector_all("[id], a[name]", IDS))
             images = [src.removeprefix(HOME)[:60] for src in wide.eval_on_selector_all("img", BROKEN)]
@@ -114,7 +108,7 @@ def browse(folder):
             if wide.query_selector(SLIDER):
                 sliders += 1
                 faults += slider_faults(wide)
-            visit(narrow, name)
+            narrow.goto(HOME + name)
             if (width := narrow.evaluate("document.scrollingElement.scrollWidth")) > NARROW:
                 faults.append(f"scrolls sideways at {NARROW} pixels: {width} pixels wide")
             found += [f"{name}: {fault}" for fault in dict.fromkeys(faults)]

@@ -33,6 +33,7 @@ def slug(heading):
 PARSER = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin, allow_space=False, double_inline=True)
 PARSER.use(attrs_plugin, spans=True).use(anchors_plugin, max_level=6, slug_func=slug)
 REFERENCE = re.compile(r"(fig|tbl|eq|sec|lst)-", flags=re.I)  # what Quarto cross-references
+HTML_ID = re.compile(r"\bid=[\"']([^\"']+)")
 
 
 class Text:
@@ -51,7 +52,7 @@ class Text:
         self.links = [token.attrs[key] for token in tokens for key in ("href", "src") if key in token.attrs]
         self.links += re.findall(r"\b(?:href|src)=[\"']([^\"']+)", self.html)
         self.ids = [token.attrs["id"] for token in tokens if "id" in token.attrs]
-        self.ids += re.findall(r"\{[^{}\n]*#([\w.:-]+)", "\n".join(words)) + html_ids(self.html)
+        self.ids += re.findall(r"\{[^{}\n]*#([\w.:-]+)", "\n".join(words)) + HTML_ID.findall(self.html)
         # references and citations
         self.names = re.findall(r"(?<![\w@])@\{?([A-Za-z](?:[\w.:-]*\w)?)", "\n".join(words))
 
@@ -60,10 +61,6 @@ def words_of(token):
     if token.type.startswith("html_"):
         return re.sub(r"<!--.*?-->|<[^>]*>", " ", token.content, flags=re.S)
     return {"text": token.content, "image": token.content, "code_inline": " ` ", "softbreak": "\n"}.get(token.type, "")
-
-
-def html_ids(html):
-    return re.findall(r"\bid=[\"']([^\"']+)", html)
 
 
 class Cell:
@@ -103,10 +100,9 @@ class Cell:
     def typed(self):
         "What somebody typed for a reader: a markdown cell, captions, what is written out of strings given to Markdown."
         calls = [node for one in self.body for node in ast.walk(one) if calls_one_of(node, "Markdown")]
-        nodes = [
-            node for call in calls for node in ast.walk(call) if isinstance(node, ast.JoinedStr) or node in call.args
-        ]
-        texts = self.captions("cap|subcap|alt") + [" … ".join(written_out(node)) for node in nodes]
+        strings = [node for call in calls for node in ast.walk(call) if isinstance(node, ast.JoinedStr)]
+        strings += [arg for call in calls for arg in call.args if isinstance(arg, ast.Constant)]
+        texts = self.captions("cap|subcap|alt") + [" … ".join(written_out(string)) for string in strings]
         return [Text(text, self.where) for text in texts] if self.is_code else self.shown
 
 
@@ -115,7 +111,7 @@ def calls_one_of(node, *names):
 
 
 def written_out(node):
-    "The parts of a string, or of an f-string, that stand in the source."
+    "The parts of an f-string, or of a string, that stand in the source."
     constants = [part for part in getattr(node, "values", [node]) if isinstance(part, ast.Constant)]
     return [part.value for part in constants if isinstance(part.value, str)]
 
@@ -126,10 +122,9 @@ class Page:
         nodes = enumerate(nbformat.read(path, as_version=4).cells)
         self.cells = [Cell(node, f"nbs/{path.name} cell {i} ({node.get('id', 'no id')})") for i, node in nodes]
         self.texts = [text for cell in self.cells for text in cell.shown]
+        html = "".join(html for cell in self.cells for html in cell.data("text/html"))
         ids = [cell.label for cell in self.cells] + [one for text in self.texts for one in text.ids]
-        self.ids = Counter(
-            ids + [one for cell in self.cells for html in cell.data("text/html") for one in html_ids(html)]
-        )
+        self.ids = Counter(ids + HTML_ID.findall(html))
 
 
 class Site:
@@ -199,11 +194,9 @@ def first_stale(cell):
     "The first written-out part of a text that the cell certainly puts out and its stored output lacks."
     loops = [one for loop in cell.body if isinstance(loop, ast.For) for one in loop.body]
     calls = [one.value for one in cell.body + loops if isinstance(one, ast.Expr)]
-    texts = [
-        arg for call in calls if calls_one_of(call, "print", "Markdown") and not call.keywords for arg in call.args
-    ]
+    calls = [call for call in calls if calls_one_of(call, "print", "Markdown") and not call.keywords]
     stored = "".join([output.get("text", "") for output in cell.outputs] + cell.data("text/"))
-    parts = [part for text in texts for part in written_out(text)] if cell.outputs and shows(cell) else []
+    parts = [part for call in calls for arg in call.args for part in written_out(arg) if cell.outputs and shows(cell)]
     return next((" ".join(part.split())[:50] for part in parts if part.strip("\n") not in stored), None)
 
 
@@ -215,9 +208,8 @@ def check_machine(site):
     "Nothing stored or written names a folder or an address of the machine that ran it."
     for cell in site.cells:
         stored = [output.get("text", "") + "\n".join(output.get("traceback", [])) for output in cell.outputs]
-        for found in dict.fromkeys(
-            MACHINE.findall("\n".join([cell.source, *stored, *cell.data("text/", "application/")]))
-        ):
+        texts = [cell.source, *stored, *cell.data("text/", "application/")]
+        for found in dict.fromkeys(MACHINE.findall("\n".join(texts))):
             yield f"{cell.where}: names {found}, of the machine that ran it; use a relative path, show a value"
 
 
@@ -289,6 +281,7 @@ WORDS = dict(dozen=12, twenty=20, thirty=30, forty=40, fifty=50, sixty=60, seven
 WORDS |= dict(hundred=100, thousand=1000, million=1000000, eleven=11, twelve=12, thirteen=13, fourteen=14, fifteen=15)
 WORDS |= dict(sixteen=16, seventeen=17, eighteen=18, nineteen=19)  # up to ten, words are everyday language
 NUMBER = re.compile(rf"{DIGITS}|\b(?<!few )(?:{'|'.join(WORDS)})\b", flags=re.I)
+LOOKS = "figsize alpha s lw linewidth fontsize height width aspect".split()
 YEAR_OR_KEY = r"\b(?:doi|arXiv):\S+|\b(?:19[4-9]|20[0-4])\d\b(?!\s?%|[.,]\d)|(?<!\w)@[\w:-]+"
 
 
@@ -306,33 +299,21 @@ def check_numbers(site):
                 if entry["text"] in text and entry.get("page", page.stem) == page.stem and entry["why"]:
                     text = text.replace(entry["text"], " … ")
                     used.append(entry)
-            for match in NUMBER.finditer(text):
-                if not is_own(match[0], own) and not is_setting(match[0], settings):
-                    around = text[max(0, match.start() - 25) : match.end() + 15].strip()
-                    yield f"{typed.where}: types the number {match[0]} (“{around}”); let a cell compute it"
+            for match in [match for match in NUMBER.finditer(text) if not is_known(match[0], settings, own)]:
+                around = text[max(0, match.start() - 25) : match.end() + 15].strip()
+                yield f"{typed.where}: types the number {match[0]} (“{around}”); let a cell compute it"
     for entry in [entry for entry in allowed if entry not in used]:
         yield f"tools/numbers.yml: “{entry['text']}” is in the prose of no page it is meant for; delete the entry"
 
 
-def value_of(number):
-    return WORDS.get(number.lower()) or float(number.replace(",", "").replace("%", ""))
-
-
-def is_setting(number, settings):
-    values = {value_of(number), value_of(number) / (100 if "%" in number else 1)}
-    return any(abs(value - setting) < 1e-12 * max(1, setting) for setting in settings for value in values)
-
-
-def is_own(number, own):
-    "One of the report's figures in full or rounded to three digits at least; 0.82 for 0.8238 could be anybody's."
-    if "." not in number:
-        return value_of(number) in own
-    places = len(number.partition(".")[2].rstrip(" %"))
-    rounded = {round(figure * (100 if "%" in number else 1), places) for figure in own}
-    return len(re.sub(r"\D", "", number).lstrip("0")) >= 3 and value_of(number) in rounded
-
-
-LOOKS = "figsize alpha s lw linewidth fontsize height width aspect".split()
+def is_known(number, settings, own):
+    """Whether a number is a setting, or one of the report's figures, in full or rounded to three digits at least:
+    0.82 for 0.8238 could be anybody's."""
+    value = WORDS.get(number.lower()) or float(number.replace(",", "").replace("%", ""))
+    scale, places = 100 if "%" in number else 1, len(number.partition(".")[2].rstrip(" %"))
+    if places and len(re.sub(r"\D", "", number).lstrip("0")) >= 3:
+        own = {round(figure * scale, places) for figure in own}
+    return value in own or bool({round(value, 12), round(value / scale, 12)} & settings)
 
 
 def literals(node):
@@ -341,7 +322,7 @@ def literals(node):
     if is_test or isinstance(node, ast.Assert) or isinstance(node, ast.keyword) and node.arg in LOOKS:
         return
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        yield float(abs(node.value))
+        yield round(float(abs(node.value)), 12)
     for child in ast.iter_child_nodes(node):
         yield from literals(child)
 

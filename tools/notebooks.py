@@ -59,7 +59,7 @@ def run(path):
     except Exception as error:  # a cell that raises, a kernel that dies or runs out of time
         raised = [i for i, cell in enumerate(book.cells) if '"output_type": "error"' in json.dumps(cell)]
         what = f"{getattr(error, 'ename', type(error).__name__)}: {getattr(error, 'evalue', error)}"
-        return f"cell {raised[0] if raised else '?'}: {what}"
+        return f"cell {raised[:1]}: {what}; the file is as it was: mend the cell and run it again"
     clean_nb(book)
     changed = [i for i, cell in enumerate(book.cells) if not alike(stored[i], cell.get("outputs", []))]
     for i, cell in enumerate(book.cells):
@@ -74,10 +74,9 @@ def main(names):
     paths = [nbs / Path(name).name for name in names] or sorted(nbs.glob("*.ipynb"))
     results = thread_map(run, paths, max_workers=2, desc="notebooks", unit="notebook")
     for path, result in zip(paths, results):
-        if isinstance(result, str):
-            print(f"nbs/{path.name} {result}; its file is as it was. Mend the cell and run it again.")
-        elif result:
-            print(f"nbs/{path.name}: outputs changed in cells {result}; look at them with git diff.")
+        if result:
+            changed = f"outputs changed in cells {result}; look at them with git diff"
+            print(f"nbs/{path.name}: {result if isinstance(result, str) else changed}")
     print(f"{results.count([])} of {len(paths)} notebooks give their stored outputs again.")
     return any(isinstance(result, str) for result in results)
 

@@ -42,7 +42,9 @@ def test_outputs_must_be_of_one_kind():
     assert not notebooks.alike([stream("a\n")], [stream("a\n", "stderr")])
     assert not notebooks.alike([stream("a\n")], [])
     table, figure = {"text/plain": "1"}, {"text/plain": "1", "image/png": png(100)}
-    assert not notebooks.alike([v4.new_output("display_data", table)], [v4.new_output("display_data", figure)])
+    for one, other in ((table, figure), (figure, table)):
+        assert not notebooks.alike([v4.new_output("display_data", one)], [v4.new_output("display_data", other)])
+    assert not notebooks.alike([v4.new_output("display_data", figure)], [])
 
 
 @pytest.fixture

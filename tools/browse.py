@@ -31,9 +31,7 @@ def find_chromium():
 def headless():
     "The browser, for as long as it is used."
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-quic"])
-        yield browser
-        browser.close()
+        yield playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-quic"])
 
 
 def watched(browser, folder, width):

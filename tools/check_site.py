@@ -39,8 +39,8 @@ HTML_ID = re.compile(r"\bid=[\"']([^\"']+)")
 class Text:
     "A piece of markdown: the words that are read, without code, formulas, attributes, headings; and what it names."
 
-    def __init__(self, source, where):
-        self.where, blocks = where, PARSER.parse(source)
+    def __init__(self, source, cell):
+        self.cell, blocks = cell, PARSER.parse(source)
         tokens = [token for block in blocks for token in (block, *(block.children or []))]
         words = ["".join(map(words_of, block.children or [block])) for block in blocks]
         is_heading = [False] + [block.type == "heading_open" for block in blocks]
@@ -51,8 +51,8 @@ class Text:
         self.images = [token for token in tokens if token.type == "image"]
         self.links = [token.attrs[key] for token in tokens for key in ("href", "src") if key in token.attrs]
         self.links += re.findall(r"\b(?:href|src)=[\"']([^\"']+)", self.html)
-        self.ids = [token.attrs["id"] for token in tokens if "id" in token.attrs]
-        self.ids += re.findall(r"\{[^{}\n]*#([\w.:-]+)", "\n".join(words)) + HTML_ID.findall(self.html)
+        self.ids = [token.attrs["id"] for token in tokens if "id" in token.attrs] + HTML_ID.findall(self.html)
+        self.ids += re.findall(r"\{[^{}\n]*#([\w.:-]+)", "\n".join(words))
         # references and citations
         self.names = re.findall(r"(?<![\w@])@\{?([A-Za-z](?:[\w.:-]*\w)?)", "\n".join(words))
 
@@ -66,8 +66,9 @@ def words_of(token):
 class Cell:
     "One cell of a page; `where` names it in messages, `body` has the statements of its code."
 
-    def __init__(self, node, where):
-        self.where, self.source, self.is_code = where, node.source, node.cell_type == "code"
+    def __init__(self, node, path, i):
+        self.file, self.where = path.name, f"nbs/{path.name} cell {i} ({node.get('id', 'no id')})"
+        self.source, self.is_code, self.is_first = node.source, node.cell_type == "code", i == 0
         self.outputs = node.get("outputs", [])
         self.counts = [one.get("execution_count") for one in [node, *self.outputs]]
         lines = [line[2:].strip() for line in self.source.splitlines() if line.startswith("#|")]
@@ -94,20 +95,22 @@ class Cell:
     def shown(self):
         "The markdown that a reader sees: a markdown cell, captions, markdown that code has put out."
         texts = [] if self.hidden else self.captions("cap|subcap") + self.data("text/markdown")
-        return [Text(text, self.where) for text in (texts if self.is_code else [self.source])]
+        return [Text(text, self) for text in (texts if self.is_code else [self.source])]
 
     @property
     def typed(self):
         "What somebody typed for a reader: a markdown cell, captions, what is written out of strings given to Markdown."
-        calls = [node for one in self.body for node in ast.walk(one) if calls_one_of(node, "Markdown")]
-        strings = [node for call in calls for node in ast.walk(call) if isinstance(node, ast.JoinedStr)]
-        strings += [arg for call in calls for arg in call.args if isinstance(arg, ast.Constant)]
+        markdown = calls(self.body, "Markdown")
+        strings = [node for call in markdown for node in ast.walk(call) if isinstance(node, ast.JoinedStr)]
+        strings += [arg for call in markdown for arg in call.args if isinstance(arg, ast.Constant)]
         texts = self.captions("cap|subcap|alt") + [" … ".join(written_out(string)) for string in strings]
-        return [Text(text, self.where) for text in texts] if self.is_code else self.shown
+        return [Text(text, self) for text in texts] if self.is_code else self.shown
 
 
-def calls_one_of(node, *names):
-    return isinstance(node, ast.Call) and getattr(node.func, "id", "") in names
+def calls(nodes, *names):
+    "Calls of functions of these names, anywhere in the nodes."
+    found = [one for node in nodes for one in ast.walk(node) if isinstance(one, ast.Call)]
+    return [call for call in found if getattr(call.func, "id", "") in names]
 
 
 def written_out(node):
@@ -116,23 +119,20 @@ def written_out(node):
     return [part.value for part in constants if isinstance(part.value, str)]
 
 
-class Page:
-    def __init__(self, path):
-        self.stem, self.file = path.stem, path.name
-        nodes = enumerate(nbformat.read(path, as_version=4).cells)
-        self.cells = [Cell(node, f"nbs/{path.name} cell {i} ({node.get('id', 'no id')})") for i, node in nodes]
-        self.texts = [text for cell in self.cells for text in cell.shown]
-        html = "".join(html for cell in self.cells for html in cell.data("text/html"))
-        ids = [cell.label for cell in self.cells] + [one for text in self.texts for one in text.ids]
-        self.ids = Counter(ids + HTML_ID.findall(html))
-
-
 class Site:
     def __init__(self, root):
         self.root = Path(root).resolve()
-        self.config = yaml.safe_load(self.source("_quarto.yml"))
-        self.pages = [Page(path) for path in sorted(self.root.glob("nbs/*.ipynb"))]
-        self.cells = [cell for page in self.pages for cell in page.cells]
+        self.cells, self.ids = (
+            [],
+            {},
+        )  # `ids`: what a link to each page may name after `#`, with how often it stands there
+        for path in sorted(self.root.glob("nbs/*.ipynb")):
+            cells = [Cell(node, path, i) for i, node in enumerate(nbformat.read(path, as_version=4).cells)]
+            html = "".join(html for cell in cells for html in cell.data("text/html"))
+            ids = [one for cell in cells for text in cell.shown for one in text.ids] + [cell.label for cell in cells]
+            self.ids[path.name] = Counter(ids + HTML_ID.findall(html))
+            self.cells += cells
+        self.texts = [text for cell in self.cells for text in cell.shown]
 
     def source(self, name):
         return (self.root / name).read_text(encoding="utf-8")
@@ -142,22 +142,21 @@ def check_sidebar(site):
     "Every page stands in the sidebar once, by the pages' numbers; nbs/_quarto.yml is the one configuration."
     if (site.root / "nbs/_quarto.yml").resolve() != site.root / "_quarto.yml":
         yield "nbs/_quarto.yml: not a symlink to ../_quarto.yml, the one configuration; run ln -sf ../_quarto.yml nbs/"
-    sidebar = re.findall(r"[\w-]+\.ipynb", json.dumps(site.config["website"]["sidebar"]))
-    there = [page.file for page in site.pages]
-    for name in sorted({*there, *sidebar}):
-        if sidebar.count(name) != 1 or name not in there:
-            place = "in nbs/" if name in there else "not in nbs/"
-            yield f"_quarto.yml: names {name} {sidebar.count(name)} times; the page is {place}"
-    numbered = [name for name in sidebar if name[0].isdigit()]
+    sidebar = yaml.safe_load(site.source("_quarto.yml"))["website"]["sidebar"]
+    names = re.findall(r"[\w-]+\.ipynb", json.dumps(sidebar))
+    for name in sorted({*names, *site.ids}):
+        if (names.count(name), name in site.ids) != (1, True):
+            yield f"_quarto.yml: names {name} {names.count(name)} times; is there such a page: {name in site.ids}"
+    numbered = [name for name in names if name[0].isdigit()]
     if numbered != sorted(numbered):
         yield f"_quarto.yml: the sidebar is not in the order of the pages' numbers: {', '.join(numbered)}"
 
 
 def check_heads(site):
     "A page opens with its title and, below it, the question it answers."
-    for page in site.pages:
-        if not re.fullmatch(r"# .+\n\n> .+\s*", page.cells[0].source if page.cells else ""):
-            yield f"nbs/{page.file}: does not open with a cell of '# Title', an empty line, '> Question?'"
+    for cell in site.cells:
+        if cell.is_first and not re.fullmatch(r"# .+\n\n> .+\s*", cell.source):
+            yield f"nbs/{cell.file}: does not open with a cell of '# Title', an empty line, '> Question?'"
 
 
 def check_executed(site):
@@ -181,22 +180,22 @@ def shows(cell):
     "Whether running the cell certainly puts something out: it prints, ends in a value, or has a figure's label."
     if not cell.body or cell.options.get("eval") is False:
         return False
-    statements = [one for one in cell.body if isinstance(one, ast.Expr | ast.For)]
-    if any(calls_one_of(node, "print", "display") for one in statements for node in ast.walk(one)):
+    statements, last = [one for one in cell.body if isinstance(one, ast.Expr | ast.For)], cell.body[-1]
+    if calls(statements, "print", "display") or REFERENCE.match(cell.label):
         return True
-    value = None if cell.source.rstrip().endswith(";") else getattr(cell.body[-1], "value", None)
-    is_value = isinstance(value, ast.Name | ast.Attribute | ast.Subscript | ast.JoinedStr)
-    ends = isinstance(cell.body[-1], ast.Expr) and (is_value or calls_one_of(value, "Markdown", "HTML", "len"))
-    return ends or bool(REFERENCE.match(cell.label))
+    if not isinstance(last, ast.Expr) or cell.source.rstrip().endswith(";"):
+        return False
+    is_value = isinstance(last.value, ast.Name | ast.Attribute | ast.Subscript | ast.JoinedStr)
+    return is_value or last.value in calls([last], "Markdown", "HTML", "len")
 
 
 def first_stale(cell):
     "The first written-out part of a text that the cell certainly puts out and its stored output lacks."
     loops = [one for loop in cell.body if isinstance(loop, ast.For) for one in loop.body]
-    calls = [one.value for one in cell.body + loops if isinstance(one, ast.Expr)]
-    calls = [call for call in calls if calls_one_of(call, "print", "Markdown") and not call.keywords]
+    certain = [one.value for one in cell.body + loops if isinstance(one, ast.Expr)] if cell.outputs else []
+    texts = [call.args for call in calls(certain, "print", "Markdown") if call in certain and not call.keywords]
     stored = "".join([output.get("text", "") for output in cell.outputs] + cell.data("text/"))
-    parts = [part for call in calls for arg in call.args for part in written_out(arg) if cell.outputs and shows(cell)]
+    parts = [part for args in texts for arg in args for part in written_out(arg) if shows(cell)]
     return next((" ".join(part.split())[:50] for part in parts if part.strip("\n") not in stored), None)
 
 
@@ -215,26 +214,27 @@ def check_machine(site):
 
 def check_links(site):
     "Links and images lead to a page or file in nbs/, and to an anchor there."
-    pages = {page.file: page for page in site.pages}
-    for page, text in [(page, text) for page in site.pages for text in page.texts]:
+    for text in site.texts:
         for target in [link for link in text.links if not re.match(r"[a-z][a-z+.-]*:|//", link)]:
             name, _, anchor = target.partition("#")
-            if name.startswith("..") or not (site.root / "nbs" / (name or page.file)).is_file():
-                yield f"{text.where}: the link {target} leads to nothing in nbs/; correct it, or link to the repository"
-            elif anchor and anchor not in pages.get(name or page.file, page).ids:
-                yield f"{text.where}: the link {target} names no heading or label there; correct it, or give one {{#…}}"
+            name = name or text.cell.file
+            if name.startswith("..") or not (site.root / "nbs" / name).is_file():
+                yield f"{text.cell.where}: the link {target} leads to nothing in nbs/; mend it, or link to GitHub"
+            elif anchor and anchor not in site.ids.get(name, [anchor]):
+                yield f"{text.cell.where}: the link {target} names no heading or label there; mend it"
 
 
 def check_references(site):
     "Each @fig-, @tbl-, @eq- is a label of its page, where none stands twice; citations and bibliography agree."
     entries = Counter(re.findall(r"^@\w+\{([^,\s]+),", site.source("nbs/references.bib"), flags=re.M))
-    cited = {name for page in site.pages for text in page.texts for name in text.names}
-    for page in site.pages:
-        for label in [one for one, times in page.ids.items() if times > 1 and REFERENCE.match(one)]:
-            yield f"nbs/{page.file}: the label {label} stands there twice; rename one"
-        for where, name in [(text.where, name) for text in page.texts for name in text.names]:
-            if name[0].lower() + name[1:] not in (page.ids if REFERENCE.match(name) else entries):
-                yield f"{where}: @{name} is no label of this page and no entry of nbs/references.bib; correct or add it"
+    named = [(text.cell, name) for text in site.texts for name in text.names]
+    for cell, name in named:
+        if name[0].lower() + name[1:] not in (site.ids[cell.file] if REFERENCE.match(name) else entries):
+            yield f"{cell.where}: @{name} is no label of this page and no entry of nbs/references.bib; mend it"
+    for file, ids in site.ids.items():
+        for label in [one for one, times in ids.items() if times > 1 and REFERENCE.match(one)]:
+            yield f"nbs/{file}: the label {label} stands there twice; rename one"
+    cited = {name for _, name in named}
     for key in [key for key, times in entries.items() if times > 1 or key not in cited]:
         yield f"nbs/references.bib: the entry {key} is cited on no page, or stands twice; delete it"
 
@@ -258,7 +258,7 @@ def check_figures(site):
 def check_names(site):
     "What prose calls `impaug.x.y`, `impaug command` or `make target` exists."
     targets = re.findall(r"^([a-z-]+):", site.source("Makefile"), flags=re.M)
-    for where, code in [(cell.where, code) for cell in site.cells for text in cell.shown for code in text.code]:
+    for where, code in [(text.cell.where, code) for text in site.texts for code in text.code]:
         name = re.fullmatch(r"(impaug(?:\.\w+)+)(\(.*\))?", code)
         command = re.match(r"(impaug|make) ([a-z][\w-]*)", code)
         known = targets if command and command[1] == "make" else cli.app.commands
@@ -291,17 +291,18 @@ def check_numbers(site):
     allowed, used = yaml.safe_load(site.source("tools/numbers.yml")) or [], []
     own = set(literals(ast.parse(repr(experiment.report_figures))))
     preset = set(literals(ast.parse(inspect.getsource(experiment.Preset))))
-    for page in site.pages:
-        settings = preset | {value for cell in page.cells for one in cell.body for value in literals(one)}
-        for typed in [typed for cell in page.cells for typed in cell.typed]:
-            text = re.sub(YEAR_OR_KEY, " ", typed.prose, flags=re.I)
-            for entry in allowed:
-                if entry["text"] in text and entry.get("page", page.stem) == page.stem and entry["why"]:
-                    text = text.replace(entry["text"], " … ")
-                    used.append(entry)
-            for match in [match for match in NUMBER.finditer(text) if not is_known(match[0], settings, own)]:
-                around = text[max(0, match.start() - 25) : match.end() + 15].strip()
-                yield f"{typed.where}: types the number {match[0]} (“{around}”); let a cell compute it"
+    settings = {name: set(preset) for name in site.ids}
+    for cell in site.cells:
+        settings[cell.file].update(value for one in cell.body for value in literals(one))
+    for cell, text in [(cell, typed.prose) for cell in site.cells for typed in cell.typed]:
+        text = re.sub(YEAR_OR_KEY, " ", text, flags=re.I)
+        for entry in allowed:
+            if entry["text"] in text and cell.file.startswith(entry.get("page", "")) and entry["why"]:
+                text = text.replace(entry["text"], " … ")
+                used.append(entry)
+        for match in [match for match in NUMBER.finditer(text) if not is_known(match[0], settings[cell.file], own)]:
+            around = text[max(0, match.start() - 25) : match.end() + 15].strip()
+            yield f"{cell.where}: types the number {match[0]} (“{around}”); let a cell compute it"
     for entry in [entry for entry in allowed if entry not in used]:
         yield f"tools/numbers.yml: “{entry['text']}” is in the prose of no page it is meant for; delete the entry"
 
@@ -333,5 +334,5 @@ CHECKS = [value for name, value in list(globals().items()) if name.startswith("c
 if __name__ == "__main__":
     site = Site(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent)
     faults = [fault for check in CHECKS for fault in check(site)]
-    print("\n".join(faults + [f"{len(site.pages)} pages, {len(faults) or 'no'} faults."]))
+    print("\n".join(faults + [f"{len(site.ids)} pages, {len(faults) or 'no'} faults."]))
     sys.exit(bool(faults))

@@ -34,18 +34,16 @@ def same_figure(old, new, levels=32, share=0.01):
 def same_text(old, new):
     "Whether two texts differ at most in the last bits of their numbers, which depend on the machine."
     number = r"\d+\.\d+(?:e[+-]?\d+)?"
-    one, other = (np.array(re.findall(number, str(text)), dtype=float) for text in (old, new))
-    same_words = re.sub(number, "", str(old)) == re.sub(number, "", str(new))
+    one, other = (np.array(re.findall(number, text), dtype=float) for text in (old, new))
+    same_words = re.sub(number, "", old) == re.sub(number, "", new)
     return same_words and one.shape == other.shape and np.allclose(one, other, rtol=1e-9, atol=0)
 
 
 def alike(old, new):
     "Whether two lists of outputs show a reader the same."
     one, other = json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True)
-    old_figures, new_figures = (re.findall(FIGURE, text) for text in (one, other))
-    if not same_text(re.sub(FIGURE, "", one), re.sub(FIGURE, "", other)) or len(old_figures) != len(new_figures):
-        return False
-    return all(map(same_figure, old_figures, new_figures))
+    figures = list(zip(re.findall(FIGURE, one), re.findall(FIGURE, other)))
+    return same_text(re.sub(FIGURE, "", one), re.sub(FIGURE, "", other)) and all(same_figure(*two) for two in figures)
 
 
 def run(path):
@@ -53,18 +51,17 @@ def run(path):
     book = nbformat.read(path, as_version=4)
     stored = [cell.get("outputs", []) for cell in book.cells]
     kernel = dict(kernel_name="python3", timeout=900, extra_arguments=["--IPKernelApp.log_level=40"])
-    folder = {"metadata": {"path": str(path.parent)}}
+    client = NotebookClient(book, resources={"metadata": {"path": path.parent}}, coalesce_streams=True, **kernel)
     try:
-        NotebookClient(book, resources=folder, coalesce_streams=True, **kernel).execute()
+        client.execute()
     except Exception as error:  # a cell that raises, a kernel that dies or runs out of time
         raised = [i for i, cell in enumerate(book.cells) if '"output_type": "error"' in json.dumps(cell)]
         what = f"{getattr(error, 'ename', type(error).__name__)}: {getattr(error, 'evalue', error)}"
         return f"cell {raised[:1]}: {what}; the file is as it was: mend the cell and run it again"
     clean_nb(book)
     changed = [i for i, cell in enumerate(book.cells) if not alike(stored[i], cell.get("outputs", []))]
-    for i, cell in enumerate(book.cells):
-        if stored[i] and i not in changed:
-            cell.outputs = stored[i]
+    for i in [i for i, outputs in enumerate(stored) if outputs and i not in changed]:
+        book.cells[i].outputs = stored[i]
     if changed:
         path.write_text(nbformat.writes(book).rstrip("\n") + "\n", encoding="utf-8")
     return changed

@@ -30,26 +30,21 @@ def plain(text, cited):
     def in_brackets(group):
         return "(" + re.sub(r"-?@(\w+)", lambda key: " ".join(cited[key[1]]).strip(), group[1]) + ")"
 
-    def in_text(key):
-        return "{} ({})".format(*cited[key[1]]) if key[1] in cited else key[0]
-
-    text = re.sub(
-        r"^: (.*?) *\{#([\w-]+)[^}]*\}$", lambda caption: f"{numbers[caption[2]]}: {caption[1]}", text, flags=re.M
-    )
+    text = re.sub(r"^: (.*?) *\{#([\w-]+)[^}]*\}$", lambda found: f"{numbers[found[2]]}: {found[1]}", text, flags=re.M)
     text = re.sub(r"@((?:fig|tbl)-[\w-]+)", lambda label: numbers[label[1]], text)
-    text = re.sub(r"(?<![\w`])@(\w+)", in_text, re.sub(r"\[(-?@[^\]]+)\]", in_brackets, text))
+    text = re.sub(r"\[(-?@[^\]]+)\]", in_brackets, text)
+    for key, (authors, year) in cited.items():
+        text = re.sub(rf"(?<![\w`])@{key}\b", f"{authors} ({year})", text)
     return re.sub(r"^:::.*\n|(?<=\S) *\{[#.][^}\n]*\}", "", text, flags=re.M)
 
 
 notebook = nbformat.read(root / "nbs" / "index.ipynb", as_version=4)
 notebook.cells = [cell for cell in notebook.cells if "#| hide" not in cell.source.splitlines()]
-for cell in notebook.cells:
-    if "#| echo: false" in cell.source:
-        cell.source = ""
+for cell in [cell for cell in notebook.cells if "#| echo: false" in cell.source]:
+    cell.source = ""
 notebook.metadata["language_info"] = {"name": "python"}
 text = MarkdownExporter().from_notebook_node(notebook)[0].replace("```python\n\n```\n", "")
 text = plain(text, works((root / "nbs" / "references.bib").read_text(encoding="utf-8")))
-text = re.sub(r"\]\((\w+\.ipynb)", r"](nbs/\1", text)
-text = re.sub(r"[ \t]+$", "", text.strip(), flags=re.M)
+text = re.sub(r"\]\((\w+\.ipynb)", r"](nbs/\1", re.sub(r"[ \t]+$", "", text.strip(), flags=re.M))
 head = "<!-- Made from nbs/index.ipynb by tools/readme.py: edit there. -->\n\n"
 (root / "README.md").write_text(head + re.sub(r"\n{3,}", "\n\n", text) + "\n", encoding="utf-8")

@@ -70,7 +70,6 @@ class Cell:
         self.file, self.where = path.name, f"nbs/{path.name} cell {i} ({node.get('id', 'no id')})"
         self.source, self.is_code, self.is_first = node.source, node.cell_type == "code", i == 0
         self.outputs = node.get("outputs", [])
-        self.counts = [one.get("execution_count") for one in [node, *self.outputs]]
         lines = [line[2:].strip() for line in self.source.splitlines() if line.startswith("#|")]
         try:
             self.options = yaml.safe_load("\n".join(line if ":" in line else f"{line}: true" for line in lines)) or {}
@@ -160,14 +159,12 @@ def check_heads(site):
 
 
 def check_executed(site):
-    "Every notebook has been run: what should have an output has one, none is an error, counts are cleaned away."
+    "Every notebook has been run: what should have an output has one, none is an error, none is stale."
     for cell in site.cells:
         for output in cell.outputs:
             if output.output_type == "error" or output.get("name") == "stderr":
                 what = output.get("ename") or output.text.strip()[:60]
                 yield f"{cell.where}: a stored error or warning ({what!r}); mend the cell and run make notebooks"
-        if any(count is not None for count in cell.counts):
-            yield f"{cell.where}: keeps its execution count; run nbdev_clean"
         if not cell.outputs and shows(cell):
             yield f"{cell.where}: should have an output and has none; run make notebooks"
         elif stale := first_stale(cell):

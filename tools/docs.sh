@@ -14,7 +14,7 @@ if [ "${1:-docs}" = preview ]; then
     nbdev_preview --no_browser
     exit
 fi
-python tools/pages.py
+python -W "ignore:Found cells containing imports" tools/pages.py
 (cd _proc && quarto render --no-cache) 2>&1 | tee _proc/quarto.log
 if grep -iE "unable to resolve|citation .* not found" _proc/quarto.log >&2 || [ ! -f _proc/_docs/index.html ]; then
     echo "make docs: mend the links, references or citations above; without any, see why there is no index.html" >&2

@@ -7,7 +7,6 @@ the type it makes up for a parameter that is None by default, and its entry for 
 
 import json
 import re
-import warnings
 
 from nbdev.serve import proc_nbs
 
@@ -35,7 +34,6 @@ def mend(cell):
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore", "Found cells containing imports")
     for path in proc_nbs(force=True, n_workers=0).glob("*.ipynb"):
         book = json.loads(path.read_text(encoding="utf-8"))
         for cell in book["cells"]:

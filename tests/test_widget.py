@@ -10,9 +10,9 @@ import pytest
 from browse import HOME, NARROW, WIDE, find_chromium, headless, watched
 from fastcore.test import test_close as assert_close
 
-from impaug.consensus import neighbours
 from impaug.evaluate import scores
-from impaug.explore import edges_of, trajectories, trajectory_widget
+from impaug.threshold import neighbours
+from impaug.widget import edges_of, trajectories, trajectory_widget
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on the PATH")
 
@@ -92,7 +92,7 @@ def test_slider_recounts(opened, made):
     run, y = made[0]["first"], made[1]
     opened.evaluate("pick(0)")
     for epoch in (0, 5, 11):
-        edges = edges_of(run.importance[epoch], [cuts[epoch] for cuts in run.cuts.values()])[0]
+        edges = edges_of(run.importance[epoch], [cuts[epoch] for cuts in run.cuts.values()]).values
         seen = [opened.evaluate(f"set('epoch', {epoch + 1}); set('threshold', {k}); read()") for k in range(0, 241, 8)]
         for k, shown in zip(range(0, 241, 8), seen):
             assert_shows(shown, y, run.importance[epoch] > edges[k])

@@ -34,7 +34,8 @@ check: $(READY)  ## fail if Ruff has a complaint, or modules, notebooks or READM
 	@$(BIN)/ruff format --check
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/check.sh
 
-# The ends of the ranges in settings.ini, each tried in an environment of its own: $(call test_with,resolution of uv).
+# The ends of the ranges in settings.ini, each in an environment of its own: $(call test_with,resolution of uv).
+# UV_TORCH_BACKEND=cpu spares gigabytes on Linux, where PyTorch's own index can be reached.
 define test_with
 	@$(PYTHON) -m venv .venv-$@
 	@.venv-$@/bin/python -m pip install --disable-pip-version-check --quiet uv==0.13.9

@@ -66,7 +66,7 @@ preview:  ## serve the site and follow changes (needs Quarto)
 	@tools/docs.sh preview
 
 readings: $(READY)  ## search readings of the report again: results/readings.json (five minutes)
-	@$(BIN)/python tools/readings.py
+	@$(BIN)/python benchmarks/readings.py
 
 bench: $(READY)  ## measure speed as ratios: benchmarks/results.json (five minutes)
 	@$(BIN)/python -W ignore benchmarks/bench.py

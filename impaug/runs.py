@@ -186,7 +186,7 @@ def record(runs, wisconsin):
         runs=[run.figures for run in runs],
     )
 
-# %% ../nbs/25_runs.ipynb #43e50340
+# %% ../nbs/25_runs.ipynb #1983675b
 table_rows = [
     ("nmi_first", "training NMI, epoch 1"),
     ("nmi_peak", "training NMI, peak"),
@@ -206,11 +206,11 @@ table_rows = [
 
 
 def _shown(value):
+    if isinstance(value, str):
+        return value
     if isinstance(value, list):
-        return str([[int(v) for v in row] for row in value])
-    return (
-        value if isinstance(value, str) else f"{value:.4f}" if isinstance(value, float) and value % 1 else f"{value:g}"
-    )
+        return str(np.array(value).astype(int).tolist())
+    return f"{value:.4f}" if isinstance(value, float) and value % 1 else f"{value:g}"
 
 
 def _over_seeds(values):
@@ -221,22 +221,19 @@ def _over_seeds(values):
         return _shown(middle)
     return f"{_shown(middle)} ({_shown(min(values))} to {_shown(max(values))})"
 
-# %% ../nbs/25_runs.ipynb #968f6715
+# %% ../nbs/25_runs.ipynb #4466708e
 def summary(
     result,  # as `record` makes
 ):
     "The report's figures beside the median and range over seeds of each preset: a DataFrame of text."
-    groups = pd.DataFrame(result["runs"]).assign(rows_before=result["rows"]).groupby("preset", sort=False)
-    columns = {
-        f"{name}, {len(group)} seeds": [_over_seeds(group[key].tolist()) for key, _ in table_rows]
-        for name, group in groups
-    }
-    return pd.DataFrame(
-        {"the report": [_shown(result["report"][key]) for key, _ in table_rows], **columns},
-        index=[label for _, label in table_rows],
-    )
+    keys, labels = zip(*table_rows)
+    columns = {"the report": [_shown(result["report"][key]) for key in keys]}
+    runs = pd.DataFrame(result["runs"]).assign(rows_before=result["rows"])
+    for name, group in runs.groupby("preset", sort=False):
+        columns[f"{name}, {len(group)} seeds"] = [_over_seeds(group[key].tolist()) for key in keys]
+    return pd.DataFrame(columns, index=labels)
 
-# %% ../nbs/25_runs.ipynb #ff94bf20
+# %% ../nbs/25_runs.ipynb #e6831a56
 def middle_run(runs):
     "The run whose pseudo labels have the median NMI."
     return sorted(runs, key=lambda run: run.figures["nmi"])[len(runs) // 2]
@@ -250,7 +247,10 @@ def draw(
     preset, title = run.figures["preset"], f"preset {run.figures['preset']}, seed {run.figures['seed']}"
     importance = plot_importance(run.learned.importance, run.learned.threshold, names[run.y])
     importance.set_title(title)
-    nmi = plot_nmi({name: np.array([one.curves[name] for one in runs]) for name in run.curves})
+    curves = {}
+    for name in run.curves:
+        curves[name] = np.array([one.curves[name] for one in runs])
+    nmi = plot_nmi(curves)
     nmi.set_title(f"preset {preset}, {len(runs)} seeds: median and range")
     confusion, axes = plt.subplots(1, 2, figsize=(6.2, 3), layout="constrained")
     plot_confusion(report_figures["confusion"], title="the report", ax=axes[0])

@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from .data import InputError, choose
 
-# %% ../nbs/05_threshold.ipynb #4bcf12a8
+# %% ../nbs/05_threshold.ipynb #4ef52fb0
 def fraction_threshold(
     importance,  # (n,)
     graph=None,  # not looked at
@@ -24,7 +24,7 @@ def fraction_threshold(
         raise InputError(f"threshold: the fraction {fraction} is not between 0 and 1; pass for example 1/3")
     return float(fraction * (np.max(importance) + np.min(importance)))
 
-
+# %% ../nbs/05_threshold.ipynb #7a3949fb
 def midrange_threshold(
     importance,  # (n,)
     graph=None,  # not looked at
@@ -32,7 +32,7 @@ def midrange_threshold(
     "Midway between the smallest and the largest value."
     return fraction_threshold(importance, fraction=1 / 2)
 
-
+# %% ../nbs/05_threshold.ipynb #e433e2e1
 def kmeans_threshold(
     importance,  # (n,)
     graph=None,  # not looked at
@@ -42,7 +42,7 @@ def kmeans_threshold(
     start = np.quantile(values, [0.0, 1.0], axis=0)
     return float(KMeans(2, init=start, n_init=1).fit(values).cluster_centers_.mean())
 
-# %% ../nbs/05_threshold.ipynb #aa5ca63e
+# %% ../nbs/05_threshold.ipynb #f308e8ec
 threshold_rules = {"report": fraction_threshold, "midrange": midrange_threshold, "kmeans": kmeans_threshold}
 
 
@@ -103,7 +103,7 @@ def neighbours(
         raise InputError(f"X: {len(X)} rows are too few for {k} neighbours each; pass more rows or fewer neighbours")
     return NearestNeighbors(n_neighbors=k).fit(X).kneighbors(return_distance=False)
 
-# %% ../nbs/05_threshold.ipynb #32502e3c
+# %% ../nbs/05_threshold.ipynb #46a4a254
 def normalized_cut(
     graph,  # as `neighbours` gives, (n, k)
     labels,  # 0 or 1, (n,)
@@ -119,7 +119,7 @@ def _degrees(graph):
     "Joins of each row, its own and those of rows that chose it: (n,)."
     return graph.shape[1] + np.bincount(graph.ravel(), minlength=len(graph))
 
-# %% ../nbs/05_threshold.ipynb #d4bb0ab3
+# %% ../nbs/05_threshold.ipynb #f623e454
 def cut_threshold(
     importance,  # (n,)
     graph,  # as `neighbours` gives, (m, k), of the rows or of a sample of them

@@ -121,10 +121,7 @@ def written_out(node):
 class Site:
     def __init__(self, root):
         self.root = Path(root).resolve()
-        self.cells, self.ids = (
-            [],
-            {},
-        )  # `ids`: what a link to each page may name after `#`, with how often it stands there
+        self.cells, self.ids = [], {}  # ids: what a link to each page may name after `#`, and how often it stands there
         for path in sorted(self.root.glob("nbs/*.ipynb")):
             cells = [Cell(node, path, i) for i, node in enumerate(nbformat.read(path, as_version=4).cells)]
             html = "".join(html for cell in cells for html in cell.data("text/html"))

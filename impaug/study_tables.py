@@ -55,7 +55,7 @@ def _over_runs(runs, measure):
             row[other] = runs[other].median()
     return pd.Series(row | dict(runs=len(runs)))
 
-# %% ../nbs/30_study_tables.ipynb #81098bb3
+# %% ../nbs/30_study_tables.ipynb #2bb4a976
 scaling_names = dict(minmax="min-max", maxabs="max-abs", standard="standardised", power="power", none="as they are")
 kmeans_columns = {f"kmeans_{scaling}": f"KMeans, {scaling_names[scaling]}" for scaling in scalings}
 

@@ -160,7 +160,7 @@ def notices(
         )
     return said
 
-# %% ../nbs/33_balance.ipynb #be81ab59
+# %% ../nbs/33_balance.ipynb #57d5963e
 @dataclass
 class BalancedTable:
     "A table with synthetic rows below its own, and what they were made by."
@@ -181,6 +181,11 @@ class BalancedTable:
             synthetic=int(self.balanced.synthetic.sum()),
             rows=len(self.frame),
         )
+
+    @property
+    def aside(self):
+        "Names of the columns that were set aside, target and identifiers."
+        return self.kinds.column[self.kinds.taken_for.str.endswith("aside")].tolist()
 
 # %% ../nbs/33_balance.ipynb #fdc7c73f
 def check_rule(rule):

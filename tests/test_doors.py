@@ -152,7 +152,7 @@ def test_every_door_refuses_a_threshold_that_leaves_one_side_empty_in_the_same_w
 
 @pytest.mark.parametrize("preset", presets)
 def test_a_rule_of_a_reader_goes_through_every_door(preset, tmp_path, capfd, monkeypatch):
-    "It is added to the table of rules and nowhere else. Most rows lie above it; the preset says what follows from that."
+    "It is added to the table of rules and nowhere else. Most rows lie above it, and the preset says what follows."
 
     def lower_quartile(importance, graph):
         return float(np.quantile(importance, 0.25))

@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 OUT    ?= report
 SEEDS  ?= 16
 
-.PHONY: help setup report test check notebooks docs preview readings bench study clean
+.PHONY: help setup report test check floors newest notebooks docs preview readings bench study clean
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -29,8 +29,25 @@ test: $(READY)  ## run every notebook's tests, one test a notebook
 	@$(BIN)/python -m pytest tests
 	@echo "All notebooks pass. Next: 'make report', or open nbs/index.ipynb with $(BIN)/jupyter lab."
 
-check: $(READY)  ## fail if modules, notebooks or README are out of step
+check: $(READY)  ## fail if Ruff has a complaint, or modules, notebooks or README are out of step
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/check.sh
+
+# The ends of the ranges in settings.ini, each in an environment of its own: $(call test_with,resolution of uv).
+# UV_TORCH_BACKEND=cpu spares gigabytes on Linux, where PyTorch's own index can be reached.
+define test_with
+	@$(PYTHON) -m venv .venv-$@
+	@.venv-$@/bin/python -m pip install --disable-pip-version-check --quiet uv==0.13.9
+	@.venv-$@/bin/uv pip install --python .venv-$@/bin/python --resolution $(1) --editable '.[dev]'
+	@.venv-$@/bin/python -m pytest tests
+endef
+
+floors:  ## run the tests with the oldest versions that settings.ini allows
+	$(call test_with,lowest-direct)
+
+newest:  ## run the tests with the newest versions that settings.ini allows
+	$(call test_with,highest)
 
 notebooks: $(READY)  ## run all notebooks again, in place; says which outputs changed (three minutes)
 	@$(BIN)/python tools/notebooks.py
@@ -49,7 +66,7 @@ preview:  ## serve the site and follow changes (needs Quarto)
 	@tools/docs.sh preview
 
 readings: $(READY)  ## search readings of the report again: results/readings.json (five minutes)
-	@$(BIN)/python tools/readings.py
+	@$(BIN)/python benchmarks/readings.py
 
 bench: $(READY)  ## measure speed as ratios: benchmarks/results.json (five minutes)
 	@$(BIN)/python -W ignore benchmarks/bench.py
@@ -58,4 +75,4 @@ study: $(READY)  ## compare with peers, 50 seeds: results/study.json (ten minute
 	@$(BIN)/impaug study --seeds 50 --json results/study.json
 
 clean:  ## remove .venv and build output
-	rm -rf $(VENV) build *.egg-info _docs _proc
+	rm -rf $(VENV) .venv-floors .venv-newest build *.egg-info _docs _proc

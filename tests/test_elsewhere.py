@@ -5,7 +5,7 @@ import os
 import joblib
 from distributed import Client, LocalCluster
 
-from impaug.study import peer_run, run_tasks, set_run
+from impaug.study import Task, peer_run, run_tasks, set_run
 
 
 def where():
@@ -13,10 +13,12 @@ def where():
 
 
 tasks = [
-    (f"methods/{name}", peer_run, dict(method=name, scaling="minmax", seed=0))
-    for name in ("KMeans", "GMM, full", "spectral")
+    Task("methods/KMeans", peer_run, dict(method="KMeans", scaling="minmax", seed=0)),
+    Task("methods/GMM, full", peer_run, dict(method="GMM, full", scaling="minmax", seed=0)),
+    Task("methods/spectral", peer_run, dict(method="spectral", scaling="minmax", seed=0)),
+    Task("sets/iris 0", set_run, dict(name="iris 0", seed=0)),
+    Task("where", where),
 ]
-tasks += [("sets/iris 0", set_run, dict(name="iris 0", seed=0)), ("where", where, {})]
 
 
 def assert_same(there):
@@ -35,7 +37,7 @@ def test_dask_cluster():
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         Client(cluster),
+        joblib.parallel_config(backend="dask"),
     ):
-        with joblib.parallel_config(backend="dask"):
-            there = run_tasks(tasks, n_jobs=2)
+        there = run_tasks(tasks, n_jobs=2)
     assert_same(there)

@@ -1,36 +1,30 @@
-"What tools/pages.py does to outputs before Quarto sees them."
+"What tools/pages.py does to cells before Quarto sees them."
 
-from pages import as_raw_block, mended, plain_signatures, unlinked
+from pages import mend, mended
 
 
 def test_html_becomes_a_raw_block_and_nothing_else_changes():
-    table, text = {"data": {"text/html": ["<b>", "1</b>"], "text/plain": "1"}}, {"text": "2"}
-    as_raw_block(table)
-    as_raw_block(text)
-    assert table == {"data": {"text/plain": "1", "text/markdown": "`````{=html}\n<b>1</b>\n`````\n"}} and text == {
-        "text": "2"
-    }
+    table, stream = {"data": {"text/html": ["<b>", "1</b>"], "text/plain": "1"}}, {"text": "2"}
+    mend({"cell_type": "code", "source": [], "outputs": [table, stream]})
+    assert table == {"data": {"text/plain": "1", "text/markdown": "`````{=html}\n<b>1</b>\n`````\n"}}
+    assert stream == {"text": "2"}
 
 
 def test_links_leave_code_and_stay_in_text():
     link = "[`Preset`](https://a.example/x.html#preset)"
     page = f"See {link}.\n\n```python\nrun(\n  p, # a {link}\n)\n```\n\nAnd {link}."
-    assert unlinked(page) == page.replace(f"# a {link}", "# a `Preset`")
+    assert mended(page) == page.replace(f"# a {link}", "# a `Preset`")
 
 
 def test_source_stays_a_list_of_lines():
     "Quarto drops the line breaks of a source that is one string."
     cell = {"cell_type": "markdown", "source": ["# One\n", "\n", "Two"]}
-    mended(cell)
+    mend(cell)
     assert cell["source"] == ["# One\n", "\n", "Two"]
 
 
 def test_signatures_say_what_is_known():
     page = "Not `a:NoneType=None`.\n\n```python\ndef run(\n    a:NoneType=None, b:int=1\n):\n```\n\n*Runs.*"
-    assert plain_signatures(page) == page.replace("    a:NoneType=None", "    a=None")
-    assert (
-        plain_signatures(
-            "---\n\n### Command\n\n```python\ndef Command.__call__(\n    *args:t.Any\n)->t.Any:\n```\n\n*Runs.*"
-        )
-        == ""
-    )
+    assert mended(page) == page.replace("    a:NoneType=None", "    a=None")
+    command = "---\n\n### Command\n\n```python\ndef Command.__call__(\n    *args:t.Any\n)->t.Any:\n```\n\n*Runs.*"
+    assert mended(command) == ""

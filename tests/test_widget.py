@@ -1,27 +1,42 @@
-"The explore page's widget in a real browser: its counts and scores against scikit-learn's, its controls, a quiet console."
+"The explore page's widget in a real browser: its counts and scores against scikit-learn's, its controls, its console."
 
 import json
 import re
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browse import event_faults, find_chromium, headless_tab
+from browse import HOME, NARROW, WIDE, find_chromium, headless, watched
 from fastcore.test import test_close as assert_close
 
-from impaug.consensus import neighbours
 from impaug.evaluate import scores
-from impaug.explore import edges_of, trajectories, trajectory_widget
+from impaug.threshold import neighbours
+from impaug.widget import edges_of, trajectories, trajectory_widget
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on the PATH")
 
 
+HEAD = "<!doctype html><meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>w</title><body>"
+# What the tests call in the page, where `form` is the first widget.
+HELPERS = """
+var form = document.forms[0];
+var at = name => form.querySelector(`[data-impaug=${name}]`);
+var set = (name, value) => { at(name).value = value; at(name).dispatchEvent(new Event("input", {bubbles: true})); };
+var press = name => [...form.querySelectorAll("button")].find(b => b.value === name).click();
+var pick = i => form.querySelectorAll("[data-impaug=run]")[i].click();
+var read = () => ({
+  counts: ["00", "01", "10", "11"].map(c => +at("count-" + c).textContent),
+  f1: +at("f1").dataset.value, nmi: +at("nmi").dataset.value, share: +at("share").dataset.value,
+  epoch: +at("epoch").value, k: +at("threshold").value, shown: at("threshold").getAttribute("aria-valuetext"),
+});
+"""
+
+
 @pytest.fixture(scope="module")
-def page():
-    with headless_tab() as tab:
-        yield tab
+def browser():
+    with headless() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -35,23 +50,17 @@ def made():
 
 
 @pytest.fixture(scope="module")
-def opened(page, made, tmp_path_factory):
+def opened(browser, made, tmp_path_factory):
     "The widget twice on one page, the helper functions of the tests beside it."
     runs, y = made
     body = trajectory_widget(runs, y).data + trajectory_widget(runs, y, ("healthy", "ill")).data
-    path = tmp_path_factory.mktemp("widget") / "page.html"
-    path.write_text(
-        f"<!doctype html><meta charset='utf-8'><link rel='icon' href='data:,'><title>widget</title><body>{body}",
-        encoding="utf-8",
-    )
-    page.visit(path.as_uri(), 1100)
-    page.evaluate("""var form = document.forms[0], at = name => form.querySelector(`[data-impaug=${name}]`);
-        var set = (name, value) => { at(name).value = value; at(name).dispatchEvent(new Event("input", {bubbles: true})); };
-        var read = () => ({counts: ["00", "01", "10", "11"].map(c => +at("count-" + c).textContent), f1: +at("f1").dataset.value, nmi: +at("nmi").dataset.value,
-            share: +at("share").dataset.value, epoch: +at("epoch").value, k: +at("threshold").value, shown: at("threshold").getAttribute("aria-valuetext")});
-        var press = name => [...form.querySelectorAll("button")].find(b => b.value === name).click();
-        var pick = i => form.querySelectorAll("[data-impaug=run]")[i].click();""")
-    return page
+    folder = tmp_path_factory.mktemp("widget")
+    (folder / "page.html").write_text(HEAD + body, encoding="utf-8")
+    page, faults = watched(browser, folder, WIDE)
+    page.goto(HOME + "page.html")
+    page.evaluate(HELPERS)
+    yield page
+    assert faults == []
 
 
 def assert_shows(shown, y, labels):
@@ -83,7 +92,7 @@ def test_slider_recounts(opened, made):
     run, y = made[0]["first"], made[1]
     opened.evaluate("pick(0)")
     for epoch in (0, 5, 11):
-        edges = edges_of(run.importance[epoch], [cuts[epoch] for cuts in run.cuts.values()])[0]
+        edges = edges_of(run.importance[epoch], [cuts[epoch] for cuts in run.cuts.values()]).values
         seen = [opened.evaluate(f"set('epoch', {epoch + 1}); set('threshold', {k}); read()") for k in range(0, 241, 8)]
         for k, shown in zip(range(0, 241, 8), seen):
             assert_shows(shown, y, run.importance[epoch] > edges[k])
@@ -110,12 +119,13 @@ def test_threshold_moved_by_hand_stays(opened):
 
 def test_keyboard_moves_the_slider(opened):
     before = opened.evaluate("pick(0); press('k-means'); at('threshold').focus(); read()")
-    opened.press("ArrowRight", 39)
+    opened.keyboard.press("ArrowRight")
     assert opened.evaluate("read()")["k"] == before["k"] + 1
 
 
 def test_two_widgets_do_not_meet(opened):
-    other = "[...document.forms[1].querySelectorAll('td, strong, input')].map(e => e.textContent + e.value + e.checked).join()"
+    parts = "[...document.forms[1].querySelectorAll('td, strong, input')]"
+    other = parts + ".map(e => e.textContent + e.value + e.checked).join()"
     before = opened.evaluate(other)
     opened.evaluate("pick(1); set('epoch', 2); set('threshold', 7)")
     assert opened.evaluate(other) == before and "healthy" in opened.evaluate("document.forms[1].textContent")
@@ -123,7 +133,7 @@ def test_two_widgets_do_not_meet(opened):
 
 
 def test_controls_are_named(opened):
-    names = opened.call("Accessibility.getFullAXTree")["nodes"]
+    names = opened.context.new_cdp_session(opened).send("Accessibility.getFullAXTree")["nodes"]
     found = {
         (n["role"]["value"], n.get("name", {}).get("value", ""))
         for n in names
@@ -136,7 +146,7 @@ def test_theme_follows_the_page(opened):
     paper, seen = "getComputedStyle(form).backgroundColor", {}
     for page_theme in ("", "quarto-light", "quarto-dark"):
         for system in ("light", "dark"):
-            opened.call("Emulation.setEmulatedMedia", features=[dict(name="prefers-color-scheme", value=system)])
+            opened.emulate_media(color_scheme=system)
             seen[page_theme, system] = opened.evaluate(f"document.body.className = '{page_theme}'; {paper}")
     light, dark = seen["", "light"], seen["", "dark"]
     assert light != dark and all(
@@ -145,26 +155,27 @@ def test_theme_follows_the_page(opened):
     )
 
 
-@pytest.mark.parametrize("width", [1100, 380])
-def test_the_page_as_stored(page, width):
-    "The notebook's own output is in step with the template, fits the window, and the browser has no complaint."
+def stored_widget():
+    "The widget as the notebook's outputs store it."
     notebook = json.loads((Path(__file__).parent.parent / "nbs" / "11_explore.ipynb").read_text(encoding="utf-8"))
-    outputs = [
-        "".join(o.get("data", {}).get("text/html", "")) for cell in notebook["cells"] for o in cell.get("outputs", [])
-    ]
-    html = next(text for text in outputs if '<form class="impaug"' in text)
+    outputs = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    html = ["".join(data.get("text/html", "")) for data in outputs]
+    return next(text for text in html if '<form class="impaug"' in text)
+
+
+def test_stored_widget_is_in_step_with_the_template():
     template = files("impaug").joinpath("templates", "trajectories.html").read_text(encoding="utf-8")
-    assert all(part.strip() in html for part in re.split("%data%|%fallback%", template)), (
-        "the template has changed: execute nbs/11_explore.ipynb again"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "stored.html"
-        path.write_text(
-            f"<!doctype html><meta charset='utf-8'><meta name='viewport' content='width=device-width'><link rel='icon' href='data:,'><body>{html}",
-            encoding="utf-8",
-        )
-        events = page.visit(path.as_uri(), width)
-        assert page.evaluate("document.querySelectorAll('.one').length") == 699
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    assert list(event_faults(events, "file:", ())) == [] and all(url.startswith(("file:", "data:")) for url in asked)
+    html = stored_widget()
+    parts = [part.strip() in html for part in re.split("%data%|%fallback%", template)]
+    assert all(parts), "the template has changed: execute nbs/11_explore.ipynb again"
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_page_as_stored(browser, tmp_path, width):
+    "It fits the window, asks for nothing, and the browser has no complaint."
+    (tmp_path / "stored.html").write_text(HEAD + stored_widget(), encoding="utf-8")
+    page, faults = watched(browser, tmp_path, width)
+    page.goto(HOME + "stored.html", wait_until="networkidle")
+    assert page.locator(".one").count() == 699
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert faults == []

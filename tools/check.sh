@@ -7,6 +7,7 @@ trap 'rm -rf "$copy"' EXIT
 git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | tar -xf - -C "$copy"
 cd "$copy"
 nbdev_export
+ruff format --quiet impaug
 nbdev_clean
 python tools/readme.py
 status=0
@@ -14,5 +15,5 @@ for path in impaug nbs README.md; do
     diff -r -x __pycache__ -x .ipynb_checkpoints -x _proc "$here/$path" "$copy/$path" || status=1
 done
 [ $status = 0 ] && echo "Modules, notebooks and README agree." ||
-    echo "Out of step: run nbdev_export, nbdev_clean and 'python tools/readme.py', then commit." >&2
+    echo "Out of step: run nbdev_export, ruff format, nbdev_clean and tools/readme.py, then commit." >&2
 exit $status

@@ -1,161 +1,81 @@
-"""Run the notebooks again, in place: `python tools/notebooks.py [NAME.ipynb ...]`, all of them in the site's order by default.
+"""Run the notebooks again, in place: `python tools/notebooks.py [NAME.ipynb ...]`, all of them by default.
 
-A stored output stays as it is where the new one is alike: text equal (numbers to nine digits), figures equal but for antialiasing. So nothing in git
-changes unless a number or a figure did, and the last lines say where. A notebook that fails keeps its file, and the exit code is 1.
+A stored output stays where the new one is alike: text equal (numbers to nine digits), figures equal but for their
+edges. So git shows a change only where a number or a figure changed. A notebook that fails keeps its file, and the
+exit code is 1.
 """
 
 import base64
 import io
-import math
+import json
 import os
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 import numpy as np
-from check_site import Site
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 from nbdev.clean import clean_nb
 from PIL import Image
-from tqdm import tqdm
+from tqdm.contrib.concurrent import thread_map
 
-root = Path(__file__).parent.parent
-AT_ONCE = 2  # kernels; each computes on one thread
+FIGURE = r'(?<="image/png": ")[^"]*'
+nbs = Path(__file__).parent.parent / "nbs"
+os.environ["OMP_NUM_THREADS"] = "1"  # sums on more threads differ in their last bits, and with the number of cores
 
 
 def same_figure(old, new, levels=32, share=0.01):
-    "Whether two PNGs (base64) have one size and differ by more than `levels` of 255 in less than this share of their pixels."
-    if old == new:
-        return True
-    one, other = (
-        np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"), dtype=int) for png in (old, new)
-    )
+    "Whether two PNGs (base64) differ by more than `levels` of 255 in less than this share of their pixels."
+    one, other = (np.array(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"), int) for png in (old, new))
     return one.shape == other.shape and (abs(one - other).max(axis=-1) > levels).mean() < share
-
-
-def joined(outputs):
-    "Outputs with streams of one name that follow each other as one: where a stream is cut is chance."
-    parts = []
-    for output in outputs:
-        if (
-            parts
-            and output["output_type"] == parts[-1]["output_type"] == "stream"
-            and output["name"] == parts[-1]["name"]
-        ):
-            parts[-1] = dict(parts[-1], text=parts[-1]["text"] + output["text"])
-        else:
-            parts.append(dict(output))
-    return parts
-
-
-def alike(old, new):
-    "Whether two lists of outputs show a reader the same."
-    old, new = joined(old), joined(new)
-    return len(old) == len(new) and all(map(same_output, old, new))
-
-
-def same_output(old, new):
-    if (
-        old["output_type"] != new["output_type"]
-        or old.get("name") != new.get("name")
-        or not same_text(old.get("text", ""), new.get("text", ""))
-    ):
-        return False
-    before, now = old.get("data", {}), new.get("data", {})
-    return before.keys() == now.keys() and all(
-        (same_figure if kind == "image/png" else same_text)(before[kind], now[kind]) for kind in now
-    )
 
 
 def same_text(old, new):
     "Whether two texts differ at most in the last bits of their numbers, which depend on the machine."
-    one, other = (re.split(r"(\d+\.\d+(?:e[+-]?\d+)?)", str(text)) for text in (old, new))
-    return (
-        old == new
-        or len(one) == len(other)
-        and all(
-            a == b or i % 2 and math.isclose(float(a), float(b), rel_tol=1e-9)
-            for i, (a, b) in enumerate(zip(one, other))
-        )
-    )
+    number = r"\d+\.\d+(?:e[+-]?\d+)?"
+    one, other = (np.array(re.findall(number, text), dtype=float) for text in (old, new))
+    same_words = re.sub(number, "", old) == re.sub(number, "", new)
+    return same_words and one.shape == other.shape and np.allclose(one, other, rtol=1e-9, atol=0)
 
 
-def run(path, tick):
-    "Execute one notebook and write it if an output changed; returns the positions of changed cells, or the error as a string."
+def alike(old, new):
+    "Whether two lists of outputs show a reader the same."
+    one, other = json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True)
+    figures = list(zip(re.findall(FIGURE, one), re.findall(FIGURE, other)))
+    return same_text(re.sub(FIGURE, "", one), re.sub(FIGURE, "", other)) and all(same_figure(*two) for two in figures)
+
+
+def run(path):
+    "Execute one notebook, write it if an output changed; returns the positions of changed cells, or the error as text."
     book = nbformat.read(path, as_version=4)
     stored = [cell.get("outputs", []) for cell in book.cells]
-    client = NotebookClient(
-        book,
-        timeout=900,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(path.parent)}},
-        coalesce_streams=True,
-        extra_arguments=["--IPKernelApp.log_level=40"],
-        on_cell_executed=lambda **_: tick(path),
-    )
+    kernel = dict(kernel_name="python3", timeout=900, extra_arguments=["--IPKernelApp.log_level=40"])
+    client = NotebookClient(book, resources={"metadata": {"path": path.parent}}, coalesce_streams=True, **kernel)
     try:
         client.execute()
-    except CellExecutionError as error:
-        return f"cell {failed(book)}: {error.ename}: {error.evalue}"
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"  # a kernel that died or ran out of time
+    except Exception as error:  # a cell that raises, a kernel that dies or runs out of time
+        raised = [i for i, cell in enumerate(book.cells) if '"output_type": "error"' in json.dumps(cell)]
+        what = f"{getattr(error, 'ename', type(error).__name__)}: {getattr(error, 'evalue', error)}"
+        return f"cell {raised[:1]}: {what}; the file is as it was: mend the cell and run it again"
     clean_nb(book)
-    changed = [
-        i
-        for i, (cell, old) in enumerate(zip(book.cells, stored))
-        if cell.cell_type == "code" and not alike(old, cell.outputs)
-    ]
-    for i, (cell, old) in enumerate(zip(book.cells, stored)):
-        if cell.cell_type == "code" and i not in changed:
-            cell.outputs = old
+    changed = [i for i, cell in enumerate(book.cells) if not alike(stored[i], cell.get("outputs", []))]
+    for i in [i for i, outputs in enumerate(stored) if outputs and i not in changed]:
+        book.cells[i].outputs = stored[i]
     if changed:
         path.write_text(nbformat.writes(book).rstrip("\n") + "\n", encoding="utf-8")
     return changed
 
 
-def failed(book):
-    "Position of the cell that raised."
-    return next(
-        (
-            i
-            for i, cell in enumerate(book.cells)
-            if any(output["output_type"] == "error" for output in cell.get("outputs", []))
-        ),
-        "?",
-    )
-
-
 def main(names):
-    paths = [root / "nbs" / Path(name).name for name in names] or [
-        page.path for page in Site(root).in_order() if page.path.suffix == ".ipynb"
-    ]
-    os.environ["OMP_NUM_THREADS"] = "1"  # sums on more threads differ in their last bits, and with the number of cores
-    with tqdm(
-        total=sum(cell.cell_type == "code" for path in paths for cell in nbformat.read(path, 4).cells),
-        desc="notebooks",
-        unit="cell",
-    ) as bar:
-
-        def tick(path):
-            bar.set_postfix_str(path.stem, refresh=False)
-            bar.update()
-
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            results = dict(zip(paths, pool.map(lambda path: run(path, tick), paths)))
-    errors = {path: result for path, result in results.items() if isinstance(result, str)}
-    changed = {path: result for path, result in results.items() if result and path not in errors}
-    for path, error in errors.items():
-        print(
-            f"nbs/{path.name} {error.splitlines()[0]}; its file is as it was. Mend the cell and run make notebooks.",
-            file=sys.stderr,
-        )
-    for path, cells in changed.items():
-        print(f"nbs/{path.name}: outputs changed in cell {', '.join(map(str, cells))}; look at them with git diff.")
-    print(f"{len(paths) - len(errors) - len(changed)} of {len(paths)} notebooks give their stored outputs again.")
-    return bool(errors)
+    paths = [nbs / Path(name).name for name in names] or sorted(nbs.glob("*.ipynb"))
+    results = thread_map(run, paths, max_workers=2, desc="notebooks", unit="notebook")
+    for path, result in zip(paths, results):
+        if result:
+            changed = f"outputs changed in cells {result}; look at them with git diff"
+            print(f"nbs/{path.name}: {result if isinstance(result, str) else changed}")
+    print(f"{results.count([])} of {len(paths)} notebooks give their stored outputs again.")
+    return any(isinstance(result, str) for result in results)
 
 
 if __name__ == "__main__":

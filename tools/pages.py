@@ -1,57 +1,41 @@
-"""nbdev's part of the site: notebooks to _proc, with docstrings, parameters and links to the API. tools/docs.sh then renders them.
+"""nbdev's part of the site: notebooks to _proc, with docstrings and links to the API. tools/docs.sh renders them.
 
-HTML outputs become raw blocks of markdown, which look the same: at the sight of an HTML output Quarto has the page fetch
-require.js and jQuery from a CDN, for widgets that are not there. Links that nbdev puts into code are taken out again: there
-they are no links. So is the type it makes up for a parameter that is None by default, and its entry for a command of click,
-of which it knows only that it can be called.
+HTML outputs become raw blocks of markdown, which look the same: at the sight of an HTML output Quarto has the page
+fetch scripts from a CDN, for widgets that are not there. Links that nbdev puts into code are taken out again, as is
+the type it makes up for a parameter that is None by default, and its entry for a command of click.
 """
 
 import json
 import re
-import warnings
 
 from nbdev.serve import proc_nbs
 
-FENCE = "`" * 5
 
+def mended(text):
+    "Markdown whose fenced code has no links and no made-up types; nothing where it documents a command of click."
 
-def as_raw_block(output):
-    "Move an output's text/html into a raw block in text/markdown."
-    data = output.get("data", {})
-    if html := data.pop("text/html", None):
-        data["text/markdown"] = f"{FENCE}{{=html}}\n{''.join(html)}\n{FENCE}\n"
+    def plain(code):
+        return re.sub(r"\[(`[^`\n]+`)\]\([^)\s]+\)", r"\1", code[0]).replace(":NoneType=None", "=None")
 
-
-def unlinked(text):
-    "`text` without markdown links inside its fenced code."
-    return re.sub(
-        r"^```.*?^```", lambda code: re.sub(r"\[(`[^`\n]+`)\]\([^)\s]+\)", r"\1", code[0]), text, flags=re.M | re.S
-    )
-
-
-def plain_signatures(text):
-    "`text` without the type NoneType in its fenced code; empty where it documents a command of click."
     if re.search(r"^def (Group|Command)\.__call__\(", text, flags=re.M):
         return ""
-    return re.sub(r"^```.*?^```", lambda code: code[0].replace(":NoneType=None", "=None"), text, flags=re.M | re.S)
+    return re.sub(r"^```.*?^```", plain, text, flags=re.M | re.S)
 
 
-def mended(cell):
-    "Mend a cell's source and its stored markdown, in place."
+def mend(cell):
+    "Mend a cell's markdown and outputs, in place; its source stays a list: Quarto drops the line breaks of a string."
     if cell["cell_type"] == "markdown":
-        cell["source"] = unlinked("".join(cell["source"])).splitlines(
-            keepends=True
-        )  # Quarto drops the line breaks of a plain string
-    for output in cell.get("outputs", []):
-        as_raw_block(output)
-        if text := output.get("data", {}).get("text/markdown"):
-            output["data"]["text/markdown"] = plain_signatures(unlinked("".join(text)))
+        cell["source"] = mended("".join(cell["source"])).splitlines(keepends=True)
+    for data in [output.get("data", {}) for output in cell.get("outputs", [])]:
+        if "text/html" in data:
+            data["text/markdown"] = f"`````{{=html}}\n{''.join(data.pop('text/html'))}\n`````\n"
+        elif "text/markdown" in data:
+            data["text/markdown"] = mended("".join(data["text/markdown"]))
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore", "Found cells containing imports")
     for path in proc_nbs(force=True, n_workers=0).glob("*.ipynb"):
         book = json.loads(path.read_text(encoding="utf-8"))
         for cell in book["cells"]:
-            mended(cell)
+            mend(cell)
         path.write_text(json.dumps(book), encoding="utf-8")

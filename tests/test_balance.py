@@ -1,4 +1,6 @@
-"`impaug balance` as its user meets it: pipes, interrupts, kills, a full disk, links to the input, Parquet. A run ends with whole files or with none."
+"""`impaug balance` as its user meets it: pipes, interrupts, kills, a full disk, links to the input, Parquet.
+
+A run ends with whole files or with none."""
 
 import os
 import resource
@@ -10,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import impaug.experiment
+import impaug.files
 from impaug.cli import main
 
 command = [sys.executable, "-c", "from impaug.cli import main; main()", "balance"]
@@ -46,12 +48,9 @@ def here(capfd, *args):
 
 
 def assert_refused(outcome, words, code=2):
-    assert (
-        outcome[0] == code
-        and words in outcome[1]
-        and outcome[1].strip().count("\n") == 0
-        and outcome[1].strip().startswith("impaug: ")
-    ), outcome
+    assert outcome[0] == code and words in outcome[1], outcome
+    line = outcome[1].strip()
+    assert line.startswith("impaug: ") and "\n" not in line, outcome
 
 
 def test_file_to_files(table, tmp_path):
@@ -74,9 +73,8 @@ def test_file_to_files(table, tmp_path):
 
 def test_pipe_to_pipe(table):
     ran = subprocess.run([*command, "-", "-o", "-", *light], input=table.read_bytes(), capture_output=True, timeout=120)
-    assert (
-        ran.returncode == 0 and ran.stderr == b"" and ran.stdout.count(b"\n") == 182
-    )  # a line of names, 180 rows, one cell of two lines
+    assert ran.returncode == 0 and ran.stderr == b""
+    assert ran.stdout.count(b"\n") == 182  # a line of names, 180 rows, one cell of two lines
     assert ran.stdout.startswith(b"a,b,c,name,pseudo_label,importance,synthetic\n") and ran.stdout.endswith(b",1,,1\n")
 
 
@@ -108,9 +106,8 @@ def test_refusals_leave_everything_as_it_was(table, tmp_path, capfd):
 def test_full_disk_leaves_the_old_file(table, tmp_path, capfd):
     (tmp_path / "out.csv").write_text("old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (4096, limits[1])
-    )  # no file grows longer: to the writer, the disk is full
+    # no file grows longer than this: to the writer, the disk is full
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
         outcome = here(capfd, table, "-o", tmp_path / "out.csv", "--report", tmp_path / "out.html", *light)
     finally:
@@ -121,16 +118,18 @@ def test_full_disk_leaves_the_old_file(table, tmp_path, capfd):
 
 def test_kill_while_writing_leaves_the_old_file(table, tmp_path):
     (tmp_path / "out.csv").write_text("old")
-    dying = "import os, signal, impaug.cli as c, impaug.experiment as e\ne.os.fsync = lambda number: os.kill(os.getpid(), signal.SIGKILL)\nc.main()"
+    dying = """
+import os, signal, impaug.cli, impaug.files
+impaug.files.os.fsync = lambda number: os.kill(os.getpid(), signal.SIGKILL)
+impaug.cli.main()"""
     ran = subprocess.run(
         [sys.executable, "-c", dying, "balance", table, "-o", tmp_path / "out.csv", *light],
         capture_output=True,
         timeout=120,
     )
     assert ran.returncode == -signal.SIGKILL
-    assert (tmp_path / "out.csv").read_text() == "old" and len(
-        files(tmp_path)
-    ) == 3  # and a hidden one under a temporary name
+    assert (tmp_path / "out.csv").read_text() == "old"
+    assert len(files(tmp_path)) == 3  # and a hidden one under a temporary name
 
 
 def test_interrupt_while_writing_tidies_up(table, tmp_path, capfd, monkeypatch):
@@ -139,7 +138,7 @@ def test_interrupt_while_writing_tidies_up(table, tmp_path, capfd, monkeypatch):
     def interrupted(*names):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(impaug.experiment.os, "replace", interrupted)
+    monkeypatch.setattr(impaug.files.os, "replace", interrupted)
     assert_refused(here(capfd, table, "-o", tmp_path / "out.csv", *light), "interrupted; nothing was written", 130)
     assert (tmp_path / "out.csv").read_text() == "old" and files(tmp_path) == ["in.csv", "out.csv"]
 
@@ -151,15 +150,12 @@ def test_interrupt_while_learning(table, tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # a shell's background job ignores it
     seen = b""
-    while b" 4/4000" not in seen:  # a group of restarts is finished, which a caller in Python would get
+    while b" 16/4000" not in seen:  # a group of restarts is finished, which a caller in Python would get
         seen += at_work.stderr.read1()
     at_work.send_signal(signal.SIGINT)
     rest = at_work.communicate(timeout=60)[1]
-    assert (
-        at_work.returncode == 130
-        and rest.endswith(b"impaug: interrupted; nothing was written\n")
-        and b"Traceback" not in rest
-    )
+    assert at_work.returncode == 130 and b"Traceback" not in rest
+    assert rest.endswith(b"impaug: interrupted; nothing was written\n")
     assert files(tmp_path) == ["in.csv"]
 
 

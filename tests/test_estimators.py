@@ -1,4 +1,6 @@
-"scikit-learn's and imbalanced-learn's own checks of an estimator, for both estimators."
+"scikit-learn's and imbalanced-learn's own checks of an estimator, for both estimators; parameters and presets."
+
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -6,10 +8,12 @@ import pytest
 from imblearn.utils.estimator_checks import estimator_checks_generator as imbalanced_learn_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator as scikit_learn_checks
 
+from impaug.experiment import Preset, presets
 from impaug.sampler import ImportanceClusterer, ImportanceSampler
 
 few = dict(restarts=2, keep=1, random_state=0)  # the contract is tested here, not the quality
 estimators = [ImportanceClusterer(**few), ImportanceSampler(**few)]
+choices = ("threshold", "restarts", "keep", "scaling")  # of a preset, that estimators offer as parameters
 not_a_classifier = (
     "imbalanced-learn takes every estimator with predict for a classifier; a clusterer has no use for y, in any form"
 )
@@ -50,3 +54,39 @@ def test_two_processes():
     for there in joblib.Parallel(n_jobs=2)(joblib.delayed(ImportanceSampler(**few).fit_resample)(X) for _ in range(2)):
         for a, b in zip(here, there, strict=True):
             np.testing.assert_allclose(a, b)
+
+
+@pytest.fixture
+def rows():
+    "Ninety rows, a third of them apart."
+    return np.vstack([np.random.default_rng(0).normal(size=(60, 3)), np.random.default_rng(1).normal(4, 1, (30, 3))])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", presets)
+@pytest.mark.parametrize("estimator", (ImportanceClusterer, ImportanceSampler))
+def test_a_preset_is_its_own_choices(estimator, name, rows, monkeypatch):
+    "A preset by name, the same as a `Preset`, and its choices spelled out as parameters learn the same."
+    light = replace(presets[name], epochs=5, restarts=3, keep=2, threshold="kmeans")
+    monkeypatch.setitem(presets, name, light)
+    spelled = {choice: getattr(light, choice) for choice in choices}
+    other = replace(light, threshold="midrange", restarts=2, keep=1, scaling="standard")
+    named, given, chosen = (
+        estimator(random_state=0, **parameters).fit(rows)
+        for parameters in (dict(preset=name), dict(preset=light), dict(preset=other, **spelled))
+    )
+    for one in (given, chosen):
+        np.testing.assert_array_equal(one.importance_, named.importance_)
+        assert one.threshold_ == named.threshold_
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("choice, value", dict(threshold=0.4, restarts=4, keep=1, scaling="standard").items())
+def test_a_parameter_changes_that_choice_alone(choice, value, rows):
+    "The parameter's answer is that of the preset with this one field replaced, and not the preset's own."
+    light = Preset(epochs=5, restarts=3, keep=2, threshold="midrange", importance_lr=0.01)
+    by_parameter = ImportanceClusterer(preset=light, random_state=0, **{choice: value}).fit(rows)
+    by_preset = ImportanceClusterer(preset=replace(light, **{choice: value}), random_state=0).fit(rows)
+    unchanged = ImportanceClusterer(preset=light, random_state=0).fit(rows)
+    np.testing.assert_array_equal(by_parameter.importance_, by_preset.importance_)
+    assert by_parameter.threshold_ == by_preset.threshold_ != unchanged.threshold_

@@ -11,11 +11,10 @@ __all__ = [
     "check_table",
     "notices",
     "BalancedTable",
-    "check_rule",
     "balance_table",
 ]
 
-# %% ../nbs/33_balance.ipynb #2e2556c7
+# %% ../nbs/33_balance.ipynb #7871ab2b
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +24,10 @@ from sklearn.metrics import normalized_mutual_info_score
 
 from .data import InputError, preprocessor
 from .learn import Learned, learn
-from .sampler import adjusted
+from .experiment import adjusted
 from .smote import Balanced, oversample
 from .tables import missing_cells, numbers, plain
-from .threshold import find_threshold
+from .threshold import threshold_rule
 
 
 # %% ../nbs/33_balance.ipynb #07b6f3a1
@@ -202,13 +201,7 @@ class BalancedTable:
         return self.kinds.column[self.kinds.taken_for.str.endswith("aside")].tolist()
 
 
-# %% ../nbs/33_balance.ipynb #fdc7c73f
-def check_rule(rule):
-    "`rule` if it is a threshold rule or a fraction, else `find_threshold`'s `InputError`, before anything is learned."
-    find_threshold(np.array([0.0, 1.0]), rule, graph=np.array([[1], [0]]))  # of two rows, each the other's neighbour
-    return rule
-
-
+# %% ../nbs/33_balance.ipynb #9de700bb
 def balance_table(
     table,  # as `impaug.tables.read_table` gives
     target=None,  # column of true labels: set aside, only to score
@@ -226,7 +219,7 @@ def balance_table(
     kinds = column_kinds(table, target, id)
     check_table(table, kinds)
     preset = adjusted(preset, threshold=threshold, restarts=restarts)
-    check_rule(preset.threshold)
+    threshold_rule(preset.threshold)  # an unknown one is refused before anything is said or learned
     said = notices(table, kinds)
     if announce is not None:
         announce(kinds, said)

@@ -9,7 +9,7 @@ __all__ = [
     "warnings_of",
     "json_target",
     "study",
-    "threshold_rule",
+    "parse_threshold",
     "balance",
     "check_outputs",
     "uninterrupted",
@@ -18,10 +18,9 @@ __all__ = [
     "main",
 ]
 
-# %% ../nbs/35_cli.ipynb #2cdd7073
+# %% ../nbs/35_cli.ipynb #3ac28cad
 import json
 import os
-import re
 import sys
 import warnings
 from collections import Counter
@@ -30,7 +29,7 @@ from pathlib import Path
 import click
 
 from . import __version__
-from .balance import balance_table, check_rule, kinds_text
+from .balance import balance_table, kinds_text
 from .data import InputError, choose, load_wisconsin
 from .experiment import presets
 from .files import check_folder, write_files
@@ -39,7 +38,7 @@ from .runs import draw, record, run_preset, summary
 from .study import run_study, study_json
 from .study_tables import draw_study, method_table
 from .tables import file_name, need_pyarrow, plain, read_table, separator, table_bytes
-from .threshold import threshold_rules
+from .threshold import threshold_rule, threshold_rules
 
 
 # %% ../nbs/35_cli.ipynb #9c07edf0
@@ -98,22 +97,17 @@ def report(seeds, seed, out, json_file, data, quiet):
         )
 
 
-# %% ../nbs/35_cli.ipynb #afbb732a
+# %% ../nbs/35_cli.ipynb #01b64430
 def warnings_of(runs):
     "A line for each reason not to trust pseudo labels, with how many runs of which preset it concerns."
     runs_of, said = Counter(run.figures["preset"] for run in runs), Counter()
     for run in runs:
         for doubt in run.learned.doubts:
-            said[run.figures["preset"], _reason(doubt)] += 1
+            said[run.figures["preset"], doubt.split(":")[0]] += 1
     return [
         f"warning: preset {preset}, {count} of {runs_of[preset]} runs: {reason}"
         for (preset, reason), count in said.items()
     ]
-
-
-def _reason(doubt):
-    "A doubt without its number, so that runs can be counted."
-    return re.sub(r"^\d+%", "more than half", doubt.split(":")[0])
 
 
 # %% ../nbs/35_cli.ipynb #915ac337
@@ -172,8 +166,8 @@ def study(seeds, seed, out, json_file, jobs, checkpoint, quiet):
         )
 
 
-# %% ../nbs/35_cli.ipynb #c69e9ffe
-def threshold_rule(context, option, text):
+# %% ../nbs/35_cli.ipynb #b41461d4
+def parse_threshold(context, option, text):
     "A threshold from the command line: a rule's name, a fraction, or None."
     if text is None:
         return None
@@ -181,10 +175,11 @@ def threshold_rule(context, option, text):
         rule = float(text)
     except ValueError:
         rule = text
-    return check_rule(rule)
+    threshold_rule(rule)  # an unknown one is refused here
+    return rule
 
 
-# %% ../nbs/35_cli.ipynb #0831d7f4
+# %% ../nbs/35_cli.ipynb #c7257cd7
 @app.command(short_help="Balance a table of your own.")
 @click.argument("source", metavar="IN")
 @click.option(
@@ -207,7 +202,7 @@ def threshold_rule(context, option, text):
 )
 @click.option(
     "--threshold",
-    callback=threshold_rule,
+    callback=parse_threshold,
     metavar="RULE",
     help=f"Where importance is cut: {', '.join(threshold_rules)}, or a fraction of (max + min).  "
     "[default: the preset's]",

@@ -85,13 +85,13 @@ def separation(values):
     return float(1 - within / values.var())
 
 
-# %% ../nbs/10_consensus.ipynb #64c44054
+# %% ../nbs/10_consensus.ipynb #45543e77
 trusted = dict(stability=(0.85, 1.0), separation=(0.97, 1.0), normalized_cut=(0.0, 0.2), share=(0.0, 0.5))
 _doubts = dict(
     stability="the restarts disagree: mean NMI {:.2f} between those kept",
     separation="importance has no clear gap: a split explains {:.2f} of its variance",
     normalized_cut="the division severs many neighbours: normalized cut {:.2f}",
-    share="{:.0%} of the rows lie above the threshold, so that those below it are the smaller side and were multiplied",
+    share="most rows lie above the threshold, so that those below it are the smaller side and were multiplied: {:.0%}",
 )
 
 
@@ -102,7 +102,7 @@ def doubts(
     reasons = []
     for key, (least, most) in trusted.items():
         if np.isnan(diagnosis[key]):
-            reasons.append("one restart cannot check itself: nothing tells whether others would agree")
+            reasons.append("one restart cannot check itself: preset recommended trains several")
         elif not least <= diagnosis[key] <= most:
             reasons.append(_doubts[key].format(diagnosis[key]))
     return reasons

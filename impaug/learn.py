@@ -14,7 +14,7 @@ __all__ = [
     "agree",
 ]
 
-# %% ../nbs/22_learn.ipynb #f124d949
+# %% ../nbs/22_learn.ipynb #ab19142c
 import warnings
 from dataclasses import dataclass
 from itertools import combinations
@@ -30,7 +30,14 @@ from .consensus import anchors, average_importance, doubts, separation
 from .data import choose
 from .engine import ImportanceFit, sensible_batch, train_importance
 from .experiment import presets
-from .threshold import find_threshold, neighbours, normalized_cut, pseudo_labels, sample_rows
+from impaug.threshold import (
+    find_threshold,
+    neighbours,
+    normalized_cut,
+    pseudo_labels,
+    sample_rows,
+    threshold_rule,
+)
 
 
 # %% ../nbs/22_learn.ipynb #b3098df9
@@ -96,7 +103,7 @@ def _restart(fit, s):
     return ImportanceFit(fit.importance[part], fit.clusters[part], fit.loss_curve[part], fit.networks[part], monitored)
 
 
-# %% ../nbs/22_learn.ipynb #5387e94e
+# %% ../nbs/22_learn.ipynb #eb639590
 def learn(
     rows,  # scaled rows, (n, n_features), finite
     preset="recommended",  # a key of `presets`, or a `Preset`
@@ -109,6 +116,8 @@ def learn(
     `InputError` where the rows cannot be learned from, the preset names something that does not exist, or the
     threshold leaves one side empty. After an interrupt, groups of restarts that are finished count, with a warning."""
     preset = choose(presets, preset, "preset") if isinstance(preset, str) else preset
+    threshold_rule(preset.threshold)  # refused before anything is learned, as is what follows
+    choose(restart_criteria, preset.choose_by, "choose_by")
     X = check_rows(rows, min_rows=fewest_rows)
     seeds = [seed] if isinstance(seed, Integral) else list(seed)
     graph = neighbours(X, min(10, len(X) // 2))

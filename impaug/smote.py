@@ -28,13 +28,14 @@ class Balanced:
     sampling_strategy: dict  # how many rows the oversampler was to add, by pseudo class
 
 
-# %% ../nbs/06_smote.ipynb #1dd039d7
+# %% ../nbs/06_smote.ipynb #c551ccdb
 def oversample(
     X,  # rows, (n, n_features), finite
     labels,  # pseudo labels, 0 or 1, (n,)
     oversampler=None,  # an unfitted oversampler of imbalanced-learn, of which a copy is used; SMOTE by default
     k_neighbors=5,  # SMOTE's neighbours at most; fewer where the smaller class has fewer
-    seed=0,  # of SMOTE's synthetic rows
+    seed=0,  # of the synthetic rows, where the oversampler has none of its own
+    sampling_strategy="auto",  # rows of each class, as imbalanced-learn takes it; "auto": the oversampler's own
 ):
     """Lift the smaller pseudo class to the size of the larger: a `Balanced` table.
 
@@ -42,7 +43,11 @@ def oversample(
     has too few rows to interpolate between, or the oversampler does not keep the original rows."""
     X, labels = np.asarray(X), np.asarray(labels)
     _check_classes(X, labels)
-    worker = _smote_for(labels, k_neighbors, seed) if oversampler is None else clone(oversampler)
+    worker = _smote_for(labels, k_neighbors) if oversampler is None else clone(oversampler)
+    if sampling_strategy != "auto":
+        worker.set_params(sampling_strategy=sampling_strategy)
+    if worker.get_params().get("random_state", 0) is None:
+        worker.set_params(random_state=seed)
     noted = []
     if hasattr(worker, "_generate_samples"):
         _note_parents(worker, X, labels, noted)
@@ -59,7 +64,7 @@ def oversample(
     return Balanced(rows, row_labels, np.arange(len(rows)) >= n, parents, worker.sampling_strategy_)
 
 
-# %% ../nbs/06_smote.ipynb #328681ac
+# %% ../nbs/06_smote.ipynb #e5b77047
 def _check_classes(X, labels):
     "`InputError` where these rows and labels cannot be balanced."
     if len(labels) != len(X):
@@ -71,7 +76,7 @@ def _check_classes(X, labels):
         raise InputError(f"labels: expected two classes, got {classes}; choose a threshold with rows on both sides")
 
 
-def _smote_for(labels, k_neighbors, seed):
+def _smote_for(labels, k_neighbors):
     "SMOTE with as many neighbours as the smaller class has; `InputError` where that is none."
     few = np.bincount(labels, minlength=2).min()
     if few < 2:
@@ -79,7 +84,7 @@ def _smote_for(labels, k_neighbors, seed):
             f"threshold: leaves {few} rows on one side, and SMOTE needs two to interpolate between; "
             "pass another threshold"
         )
-    return SMOTE(k_neighbors=min(k_neighbors, few - 1), random_state=seed)
+    return SMOTE(k_neighbors=min(k_neighbors, few - 1))
 
 
 # %% ../nbs/06_smote.ipynb #5d6eea34

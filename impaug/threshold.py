@@ -8,6 +8,7 @@ __all__ = [
     "fraction_threshold",
     "midrange_threshold",
     "kmeans_threshold",
+    "threshold_rule",
     "find_threshold",
     "pseudo_labels",
     "sample_rows",
@@ -16,7 +17,10 @@ __all__ = [
     "cut_threshold",
 ]
 
-# %% ../nbs/05_threshold.ipynb #ea216774
+# %% ../nbs/05_threshold.ipynb #ced14c4d
+from functools import partial
+from numbers import Real
+
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
@@ -24,15 +28,13 @@ from sklearn.neighbors import NearestNeighbors
 from .data import InputError, choose
 
 
-# %% ../nbs/05_threshold.ipynb #4ef52fb0
+# %% ../nbs/05_threshold.ipynb #2b8f0fef
 def fraction_threshold(
     importance,  # (n,)
     graph=None,  # not looked at
     fraction=1 / 3,  # of the sum of the smallest and the largest value
 ):
     "`fraction` times (max + min); the report takes a third."
-    if not 0 < fraction < 1:
-        raise InputError(f"threshold: the fraction {fraction} is not between 0 and 1; pass for example 1/3")
     return float(fraction * (np.max(importance) + np.min(importance)))
 
 
@@ -56,8 +58,22 @@ def kmeans_threshold(
     return float(KMeans(2, init=start, n_init=1).fit(values).cluster_centers_.mean())
 
 
-# %% ../nbs/05_threshold.ipynb #f308e8ec
+# %% ../nbs/05_threshold.ipynb #c64527ab
 threshold_rules = {"report": fraction_threshold, "midrange": midrange_threshold, "kmeans": kmeans_threshold}
+
+
+def threshold_rule(
+    rule,  # a key of `threshold_rules`, or a fraction of (max + min)
+):
+    "The function (importance, graph) -> threshold that `rule` stands for. `InputError` for an unknown rule."
+    if not isinstance(rule, Real):
+        try:
+            return choose(threshold_rules, rule, "threshold")
+        except InputError as e:
+            raise InputError(f"{e}, or a fraction such as 0.33") from None
+    if not 0 < rule < 1:
+        raise InputError(f"threshold: the fraction {rule} is not between 0 and 1; pass for example 0.33")
+    return partial(fraction_threshold, fraction=rule)
 
 
 def find_threshold(
@@ -67,9 +83,7 @@ def find_threshold(
 ):
     "The threshold that `rule` sets, a float in the units of the importance. `InputError` for an unknown rule."
     importance = _check_importance(importance)
-    if isinstance(rule, (int, float)):
-        return fraction_threshold(importance, fraction=rule)
-    return choose(threshold_rules, rule, "threshold")(importance, graph)
+    return threshold_rule(rule)(importance, graph)
 
 
 def _check_importance(importance):

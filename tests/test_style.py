@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import v4
 
 root = Path(__file__).parent.parent
@@ -27,8 +28,8 @@ def options(cell):
 
 
 def python_of(cell):
-    "Source of a code cell without its magics."
-    return re.sub(r"^\s*[%!].*", "", cell.source, flags=re.M) if cell.cell_type == "code" else ""
+    "Source of a code cell, magics and shell commands as the calls that IPython makes of them."
+    return TransformerManager().transform_cell(cell.source) if cell.cell_type == "code" else ""
 
 
 # The checks: each gives its faults ------------------------------------------------------------------------------------

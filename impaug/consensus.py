@@ -25,7 +25,7 @@ def majority_mode(
     return X[nearest[distance[:, -1].argmin()]].mean(axis=0)
 
 
-# %% ../nbs/10_consensus.ipynb #bbc50618
+# %% ../nbs/10_consensus.ipynb #99be5353
 def find_anchor(
     X,  # rows, (n, n_features)
     reach=1.0,  # how far off, in extents of the data along the line from mode to mean
@@ -35,7 +35,10 @@ def find_anchor(
     direction = X.mean(axis=0) - mode
     length = np.linalg.norm(direction)
     if length == 0:
-        raise InputError("X: its mode and its mean coincide, so no side is the majority's; pass an anchor")
+        raise InputError(
+            "X: its mode and its mean coincide, so no side is the majority's; add columns that tell rows apart, "
+            "or learn with another anchor: replace(preset, anchor='origin')"
+        )
     along = (X - mode) @ direction / length
     return mode - reach * np.ptp(along) * direction / length
 

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ["Balanced", "oversample", "parents_by_place"]
 
-# %% ../nbs/06_smote.ipynb #17b1d0a0
+# %% ../nbs/06_smote.ipynb #3ca5265f
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from imblearn.over_sampling import SMOTE
@@ -28,12 +29,12 @@ class Balanced:
     sampling_strategy: dict  # how many rows the oversampler was to add, by pseudo class
 
 
-# %% ../nbs/06_smote.ipynb #c551ccdb
+# %% ../nbs/06_smote.ipynb #03b42f84
 def oversample(
     X,  # rows, (n, n_features), finite
-    labels,  # pseudo labels, 0 or 1, (n,)
+    labels,  # pseudo labels, two values, (n,)
     oversampler=None,  # an unfitted oversampler of imbalanced-learn, of which a copy is used; SMOTE by default
-    k_neighbors=5,  # SMOTE's neighbours at most; fewer where the smaller class has fewer
+    k_neighbors=5,  # SMOTE's, fewer in a small class; or an unfitted search, as imbalanced-learn takes it
     seed=0,  # of the synthetic rows, where the oversampler has none of its own
     sampling_strategy="auto",  # rows of each class, as imbalanced-learn takes it; "auto": the oversampler's own
 ):
@@ -64,13 +65,20 @@ def oversample(
     return Balanced(rows, row_labels, np.arange(len(rows)) >= n, parents, worker.sampling_strategy_)
 
 
-# %% ../nbs/06_smote.ipynb #e5b77047
+# %% ../nbs/06_smote.ipynb #476d6aef
 def _check_classes(X, labels):
     "`InputError` where these rows and labels cannot be balanced."
     if len(labels) != len(X):
         raise InputError(f"labels: {len(labels)} for {len(X)} rows of X; pass one for each row")
-    if not np.isfinite(X).all():
-        raise InputError("X: holds NaN or infinite values; impute first, for example with impaug.data.preprocessor()")
+    if X.ndim != 2 or not len(X) or X.dtype.kind not in "fiub":
+        raise InputError(
+            f"X: expected rows of numbers, got shape {X.shape} of {X.dtype}; "
+            "encode text as numbers, and reshape to (n_rows, n_columns)"
+        )
+    if np.isinf(X).any():
+        raise InputError("X: holds infinite values; replace them by NaN or a finite bound")
+    if np.isnan(X).any():
+        raise InputError("X: holds NaN; impute first, for example with impaug.data.preprocessor()")
     classes = len(np.unique(labels))
     if classes != 2:
         raise InputError(f"labels: expected two classes, got {classes}; choose a threshold with rows on both sides")
@@ -78,7 +86,9 @@ def _check_classes(X, labels):
 
 def _smote_for(labels, k_neighbors):
     "SMOTE with as many neighbours as the smaller class has; `InputError` where that is none."
-    few = np.bincount(labels, minlength=2).min()
+    if not isinstance(k_neighbors, Integral):
+        return SMOTE(k_neighbors=k_neighbors)
+    few = np.unique(labels, return_counts=True)[1].min()
     if few < 2:
         raise InputError(
             f"threshold: leaves {few} rows on one side, and SMOTE needs two to interpolate between; "

@@ -12,9 +12,10 @@ from sklearn.metrics import normalized_mutual_info_score
 from tqdm import tqdm
 
 from impaug.data import load_wisconsin
+from impaug.engine import train_importance
 from impaug.evaluate import scores
 from impaug.experiment import presets, report_figures
-from impaug.learn import learn
+from impaug.learn import training_options
 from impaug.model import EntropyLoss
 from impaug.runs import split_rows
 from impaug.threshold import find_threshold
@@ -58,14 +59,17 @@ def quartiles(values):
 def measure(preset, wisconsin):
     "Quartiles (with the extremes) of what the report gives, over seeds, and the rows that would have to change cell."
     rows, y = split_rows(wisconsin, preset).rows, wisconsin.target
-    # Some readings leave no row below the report's threshold, which `learn` refuses: it cuts by k-means instead.
-    learned = learn(rows, replace(preset, threshold="kmeans"), seeds, monitor=lambda _, clusters: clusters)
-    curve, runs = [], []
-    for one in learned:
-        curve.append([normalized_mutual_info_score(y, clusters[0]) for clusters in one.monitored])
-        above = one.importance > find_threshold(one.importance, preset.threshold)
+    options = training_options(preset, len(rows))
+    # Trained as `learn` trains, and cut here: some readings leave no row below the threshold, which `learn` refuses.
+    fit = train_importance(rows, seeds, monitor=lambda importance, clusters: clusters, **options)
+    curve = []
+    for clusters in fit.monitored:
+        curve.append([normalized_mutual_info_score(y, one) for one in clusters])
+    curve = np.array(curve)
+    runs = []
+    for importance in fit.importance:
+        above = importance > find_threshold(importance, preset.threshold)
         runs.append(scores(y, above.astype(int)))
-    curve = np.array(curve).T
     cells = np.array([run["confusion"] for run in runs])
     moved = abs(cells - np.array(report_figures["confusion"])).sum(axis=(1, 2)) / 2
     return dict(

@@ -88,7 +88,7 @@ def separation(values):
     return float(1 - within / values.var())
 
 
-# %% ../nbs/10_consensus.ipynb #45543e77
+# %% ../nbs/10_consensus.ipynb #69e723e7
 trusted = dict(stability=(0.85, 1.0), separation=(0.97, 1.0), normalized_cut=(0.0, 0.2), share=(0.0, 0.5))
 _doubts = dict(
     stability="the restarts disagree: mean NMI {:.2f} between those kept",
@@ -105,7 +105,7 @@ def doubts(
     reasons = []
     for key, (least, most) in trusted.items():
         if np.isnan(diagnosis[key]):
-            reasons.append("one restart cannot check itself: preset recommended trains several")
+            reasons.append("one restart cannot check itself: more restarts would show how far they agree")
         elif not least <= diagnosis[key] <= most:
             reasons.append(_doubts[key].format(diagnosis[key]))
     return reasons

@@ -7,6 +7,7 @@ __all__ = [
     "fewest_rows",
     "restart_criteria",
     "Learned",
+    "training_options",
     "learn",
     "train_in_groups",
     "join_fits",
@@ -77,12 +78,15 @@ def _vote(probabilities, turned):
     return np.mean([one[:, ::-1] if turn else one for one, turn in zip(probabilities, turned)], axis=0)
 
 
-# %% ../nbs/22_learn.ipynb #392a8954
+# %% ../nbs/22_learn.ipynb #0609faaf
 fewest_rows = 6
 
 
-def _training_options(preset, n):
-    "What `train_importance` is told for n rows."
+def training_options(
+    preset,  # a `Preset`
+    n,  # rows
+):
+    "What `preset` tells `train_importance` for n rows, but for the anchor: a dict."
     batch_size = min(preset.batch_size or sensible_batch(n), n)
     return dict(
         epochs=preset.epochs or max(20, -(-800 * batch_size // n)),
@@ -103,7 +107,7 @@ def _restart(fit, s):
     return ImportanceFit(fit.importance[part], fit.clusters[part], fit.loss_curve[part], fit.networks[part], monitored)
 
 
-# %% ../nbs/22_learn.ipynb #eb639590
+# %% ../nbs/22_learn.ipynb #bd1ff190
 def learn(
     rows,  # scaled rows, (n, n_features), finite
     preset="recommended",  # a key of `presets`, or a `Preset`
@@ -122,7 +126,7 @@ def learn(
     seeds = [seed] if isinstance(seed, Integral) else list(seed)
     graph = neighbours(X, min(10, len(X) // 2))
     anchor = choose(anchors, preset.anchor, "anchor")(X)
-    options = _training_options(preset, len(X)) | dict(anchor=anchor, monitor=monitor)
+    options = training_options(preset, len(X)) | dict(anchor=anchor, monitor=monitor)
     if preset.restarts == 1:
         side_by_side = train_importance(X, seeds, verbose=verbose, **options)
         fits = [_restart(side_by_side, s) for s in range(len(seeds))]

@@ -66,13 +66,16 @@ def file_name(path):
     return "standard input" if str(path) == "-" else plain(path, 120)
 
 
-# %% ../nbs/32_tables.ipynb #07aff2dc
+# %% ../nbs/32_tables.ipynb #ac37d697
 missing_cells = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?")
 
 
 def _parsed(cells):
     "Cells (a Series of text) as numbers, NaN where they are missing or none."
-    return pd.to_numeric(cells.where(~cells.isin(missing_cells)), errors="coerce")
+    values = pd.to_numeric(cells.where(~cells.isin(missing_cells)), errors="coerce").astype(np.float64)
+    known = values.notna().to_numpy()
+    values[known] = [float(cell) for cell in cells[known]]  # before pandas 3, to_numeric is off by an ulp
+    return values
 
 
 def numbers(

@@ -169,6 +169,6 @@ def test_the_light_presets_have_no_default_of_the_engine():
     "So that a choice which gets lost on the way to training would change the answer."
     defaults = signature(engine.train_importance).parameters
     for preset in presets.values():
-        told = learn._training_options(preset, 699)
+        told = learn.training_options(preset, 699)
         for name in ("epochs", "batch_size", "lr", "importance_lr", "importance_decay", "weight_decay", "criterion"):
             assert str(told[name]) != str(defaults[name].default), name

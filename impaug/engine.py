@@ -109,7 +109,7 @@ class StackedMLP:
         return net
 
 
-# %% ../nbs/21_engine.ipynb #22b05a5d
+# %% ../nbs/21_engine.ipynb #1a261ece
 class AutogradGradient:
     "The gradient of any `criterion`, in the form of `EntropyLoss.gradient`: for losses that do not offer their own."
 
@@ -131,8 +131,11 @@ def gradient_of(
     n_clusters=2,  # outputs of the networks
 ):
     "The criterion's own `gradient` where it offers one, else autograd's. `InputError` where it gives no scalar."
-    if hasattr(criterion, "gradient"):
-        return criterion.gradient
+    for kind in type(criterion).__mro__:
+        if "gradient" in vars(kind):
+            return criterion.gradient
+        if "forward" in vars(kind):  # newer than any gradient that is inherited, which would be of another loss
+            break
     value = criterion(torch.zeros(2, n_clusters))
     if not isinstance(value, torch.Tensor) or value.ndim:
         raise InputError(

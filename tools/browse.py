@@ -1,8 +1,7 @@
 """Look at built pages in headless Chromium: `python tools/browse.py FOLDER`, a line for each fault.
 
-Opens every .html file wide and at 380 pixels. Faults are an error on the console, a missing file, a request to another
-host, a dead link or anchor, a page that scrolls sideways on a telephone, a threshold slider that does not recount or is
-on no page. Nothing leaves the machine: files of the folder answer the requests, and nothing answers the others.
+Opens every .html file wide and at 380 pixels: errors on the console, missing files, requests to other hosts, dead links
+and anchors, pages that scroll sideways, a threshold slider that does not recount. Nothing leaves the machine.
 """
 
 import math

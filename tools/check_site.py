@@ -1,7 +1,6 @@
 """What nobody else checks of the site's sources: `python tools/check_site.py [ROOT]`, a line for each fault.
 
-Reads _quarto.yml and the notebooks in nbs/ with their stored outputs. Quarto says more about links and references where
-the site is built (tools/docs.sh); here markdown-it-py reads the same text.
+Reads _quarto.yml and nbs/ with its stored outputs. Quarto says more of links where the site is built (tools/docs.sh).
 """
 
 import ast
@@ -53,7 +52,6 @@ class Text:
         self.links += re.findall(r"\b(?:href|src)=[\"']([^\"']+)", self.html)
         self.ids = [token.attrs["id"] for token in tokens if "id" in token.attrs] + HTML_ID.findall(self.html)
         self.ids += re.findall(r"\{[^{}\n]*#([\w.:-]+)", "\n".join(words))
-        # references and citations
         self.names = re.findall(r"(?<![\w@])@\{?([A-Za-z](?:[\w.:-]*\w)?)", "\n".join(words))
 
 

@@ -1,8 +1,7 @@
 """Run the notebooks again, in place: `python tools/notebooks.py [NAME.ipynb ...]`, all of them by default.
 
 A stored output stays where the new one is alike: text equal (numbers to nine digits), figures equal but for their
-edges. So git shows a change only where a number or a figure changed. A notebook that fails keeps its file, and the
-exit code is 1.
+edges. A notebook that fails keeps its file, and the exit code is 1.
 """
 
 import base64

@@ -1,8 +1,7 @@
 """nbdev's part of the site: notebooks to _proc, with docstrings and links to the API. tools/docs.sh renders them.
 
-HTML outputs become raw blocks of markdown, which look the same: at the sight of an HTML output Quarto has the page
-fetch scripts from a CDN, for widgets that are not there. Links that nbdev puts into code are taken out again, as is
-the type it makes up for a parameter that is None by default, and its entry for a command of click.
+HTML outputs become raw blocks of markdown, for which Quarto does not make the page fetch scripts from a CDN. Links that
+nbdev puts into code are taken out, as is the type it makes up for None, and its entry for a command of click.
 """
 
 import json

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
 command -v quarto >/dev/null || {
-    echo "make docs, make preview: Quarto is not on the PATH; with a network, pip install quarto-cli==1.7.34 gets it" >&2
+    echo "make docs, make preview: Quarto is not on the PATH; online, pip install quarto-cli==1.7.34 gets it" >&2
     exit 1
 }
 [ "${1:-docs}" != check ] || exit 0

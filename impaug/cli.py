@@ -148,7 +148,7 @@ def json_target(
 def study(seeds, seed, out, json_file, jobs, checkpoint, quiet):
     """Compare both presets with their peers, on more tables, and ask whether balancing helps.
 
-    Takes about ten minutes with 50 seeds."""
+    Takes about twenty minutes with 50 seeds on two cores."""
     out, json_file = check_folder(out), json_target(json_file, out, "study.json")
     try:
         result = run_study(seeds, seed, not quiet, jobs, checkpoint)

@@ -31,14 +31,8 @@ from .consensus import anchors, average_importance, doubts, separation
 from .data import choose
 from .engine import ImportanceFit, sensible_batch, train_importance
 from .experiment import presets
-from impaug.threshold import (
-    find_threshold,
-    neighbours,
-    normalized_cut,
-    pseudo_labels,
-    sample_rows,
-    threshold_rule,
-)
+from .threshold import find_threshold, neighbours, normalized_cut
+from .threshold import pseudo_labels, sample_rows, threshold_rule
 
 
 # %% ../nbs/22_learn.ipynb #b3098df9

@@ -211,9 +211,11 @@ d = {
         },
         "impaug.page": {
             "impaug.page._diagnosis": ("page.html#_diagnosis", "impaug/page.py"),
+            "impaug.page._differences": ("page.html#_differences", "impaug/page.py"),
             "impaug.page._html_items": ("page.html#_html_items", "impaug/page.py"),
             "impaug.page._html_table": ("page.html#_html_table", "impaug/page.py"),
             "impaug.page._sentences": ("page.html#_sentences", "impaug/page.py"),
+            "impaug.page._upper_first": ("page.html#_upper_first", "impaug/page.py"),
             "impaug.page.draw_balance": ("page.html#draw_balance", "impaug/page.py"),
             "impaug.page.figure_bytes": ("page.html#figure_bytes", "impaug/page.py"),
             "impaug.page.report_page": ("page.html#report_page", "impaug/page.py"),

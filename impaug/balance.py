@@ -14,7 +14,7 @@ __all__ = [
     "balance_table",
 ]
 
-# %% ../nbs/34_balance.ipynb #7871ab2b
+# %% ../nbs/34_balance.ipynb #6b288766
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from .data import InputError, preprocessor
 from .learn import Learned, learn
 from .experiment import adjusted
+from .explanation import Explanation, explain
 from .smote import Balanced, oversample
 from .tables import missing_cells, numbers, plain
 from .threshold import threshold_rule
@@ -173,7 +174,7 @@ def notices(
     return said
 
 
-# %% ../nbs/34_balance.ipynb #57d5963e
+# %% ../nbs/34_balance.ipynb #33468e6e
 @dataclass
 class BalancedTable:
     "A table with synthetic rows below its own, and what they were made by."
@@ -184,6 +185,7 @@ class BalancedTable:
     learned: Learned  # from the features of the original rows, scaled
     balanced: Balanced  # features of all rows, scaled
     score: float  # NMI of the pseudo labels with the target column; NaN without one
+    explanation: Explanation  # of the pseudo labels, in the units of the features
 
     @property
     def counts(self):
@@ -201,7 +203,7 @@ class BalancedTable:
         return self.kinds.column[self.kinds.taken_for.str.endswith("aside")].tolist()
 
 
-# %% ../nbs/34_balance.ipynb #9de700bb
+# %% ../nbs/34_balance.ipynb #bbead40f
 def balance_table(
     table,  # as `impaug.tables.read_table` gives
     target=None,  # column of true labels: set aside, only to score
@@ -225,12 +227,15 @@ def balance_table(
         announce(kinds, said)
     features = kinds.column[kinds.taken_for == "feature"]
     steps = preprocessor(preset.scaling, preset.missing)
-    rows = steps.fit_transform(np.column_stack([numbers(table[name])[0] for name in features]))
+    cells = np.column_stack([numbers(table[name])[0] for name in features])
+    rows = steps.fit_transform(cells)
     learned = learn(rows, preset, seed, verbose=verbose)
     balanced = oversample(rows, learned.pseudo_labels, k_neighbors=preset.k_neighbors, seed=seed)
     made = pd.DataFrame(steps[-1].inverse_transform(balanced.X)[balanced.synthetic], columns=features)
     frame = _extended(table, kinds, made, learned, balanced)
-    return BalancedTable(frame, kinds, said, learned, balanced, _score(table, target, learned))
+    filled = steps[0].transform(cells)
+    explanation = explain(filled, learned.pseudo_labels, [str(name) for name in features])
+    return BalancedTable(frame, kinds, said, learned, balanced, _score(table, target, learned), explanation)
 
 
 # %% ../nbs/34_balance.ipynb #06042302

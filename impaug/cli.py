@@ -179,7 +179,7 @@ def parse_threshold(context, option, text):
     return rule
 
 
-# %% ../nbs/36_cli.ipynb #c7257cd7
+# %% ../nbs/36_cli.ipynb #03bbf0f0
 @app.command(short_help="Balance a table of your own.")
 @click.argument("source", metavar="IN")
 @click.option(
@@ -231,6 +231,8 @@ def balance(source, out, target, ids, preset, threshold, restarts, seed, sep, pl
     balanced = uninterrupted(balance_table, table, **chosen, announce=announce, verbose=not quiet)
     for line in balanced.learned.doubts:
         click.echo(f"warning: the pseudo labels are in doubt: {line}", err=True)
+    if balanced.explanation.hint:
+        click.echo(f"warning: {plain(balanced.explanation.hint, 200)}", err=True)
     data, contents = table_bytes(balanced.frame, out, sep, balanced.aside), {}
     if "out" in paths:
         contents[paths["out"]] = data
@@ -298,14 +300,16 @@ def to_standard_output(data):
         ) from None
 
 
-# %% ../nbs/36_cli.ipynb #4108ab36
+# %% ../nbs/36_cli.ipynb #50d91806
 def closing_lines(balanced, out, target, plot, page):
-    "What was written, and where to look next."
+    "What was found and written, and where to look next."
     n = balanced.counts
     lines = [
         f"\n{n['original']} rows, {n['pseudo_minority']} of them pseudo minority; "
         f"{n['synthetic']} synthetic rows make {n['rows']}."
     ]
+    said = plain(balanced.explanation, 400)
+    lines.append(said[:1].upper() + said[1:])
     if target is not None:
         lines.append(f"NMI of the pseudo labels with {plain(target)!r}, which only scores: {balanced.score:.3f}")
     if page:

@@ -59,7 +59,7 @@ def figure_bytes(
     return content.getvalue()
 
 
-# %% ../nbs/35_page.ipynb #4b8db479
+# %% ../nbs/35_page.ipynb #73d65b83
 _meanings = dict(
     stability="how far the restarts agree with each other (NMI)",
     separation="share of the variance of importance that a split explains",
@@ -75,6 +75,27 @@ def _diagnosis(learned):
         value = learned.diagnosis[key]
         rows.append({"measure": _meanings[key], "value": round(value, 3), "trusted": f"{least:g} to {most:g}"})
     return pd.DataFrame(rows)
+
+
+def _differences(
+    explanation,  # an `Explanation`
+    most=12,  # columns to show
+):
+    "The columns that differ most between the groups: a DataFrame for a reader."
+    columns = explanation.columns[:most]
+    return pd.DataFrame(
+        {
+            "column": columns.column,
+            "the pseudo minority is": columns.minority_is,
+            "pairs in order": columns.auc.map("{:.0%}".format),
+            "median, majority": columns.median_majority,
+            "median, minority": columns.median_minority,
+        }
+    )
+
+
+def _upper_first(text):
+    return text[:1].upper() + text[1:]
 
 
 def _sentences(table):
@@ -97,7 +118,7 @@ def _sentences(table):
     )
 
 
-# %% ../nbs/35_page.ipynb #7802b21c
+# %% ../nbs/35_page.ipynb #576d2988
 def _html_table(frame, name):
     "A DataFrame as an HTML table of a class, everything in it escaped and nothing cut short."
     frame = frame.rename(columns=lambda column: column.replace("_", " "))
@@ -135,4 +156,7 @@ def report_page(
         notices=_html_items(table.notices),
         version=html.escape(__version__),
         options=_html_table(made_with, "options"),
+        explanation=html.escape(_upper_first(str(table.explanation)) + "."),
+        hint=html.escape(_upper_first(table.explanation.hint)),
+        columns=_html_table(_differences(table.explanation), "columns"),
     )

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ["ImportanceWarning", "ImportanceClusterer", "ImportanceSampler"]
 
-# %% ../nbs/32_sampler.ipynb #29bafa15
+# %% ../nbs/32_sampler.ipynb #7d6a9b39
 import warnings
 from numbers import Integral, Real
 
@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .checks import refuse_text
 from .data import InputError, choose, scalers
 from .experiment import Preset, adjusted, presets
+from .explanation import explain
 from .learn import fewest_rows, learn
 from .smote import oversample
 from .threshold import threshold_rules
@@ -64,7 +65,7 @@ def _seed(random_state):
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-# %% ../nbs/32_sampler.ipynb #4d9498a4
+# %% ../nbs/32_sampler.ipynb #10d29c01
 def _preset(estimator):
     "What an estimator's parameters come to: a `Preset`."
     changes = ("threshold", "restarts", "keep", "scaling")
@@ -88,18 +89,20 @@ def _fit_importance(estimator, X):
     estimator.loss_curve_ = learned.loss_curve.mean(axis=0)
     estimator.diagnosis_ = learned.diagnosis
     estimator.doubts_ = learned.doubts
+    names = getattr(estimator, "feature_names_in_", None)
+    estimator.explanation_ = explain(X, learned.pseudo_labels, names)
     if estimator.doubts_:
         warnings.warn("the pseudo labels are in doubt: " + "; ".join(estimator.doubts_), ImportanceWarning)
 
 
-# %% ../nbs/32_sampler.ipynb #f8527d6e
+# %% ../nbs/32_sampler.ipynb #098a11b6
 class ImportanceClusterer(ClusterMixin, BaseEstimator):
     """Two clusters, majority (0) and minority (1), from learned row importance.
 
     After `fit` on n rows: `labels_` (n,) int64, the networks' vote; `pseudo_labels_` (n,) int64, importance above the
     threshold; `importance_` (n,) float64; `threshold_` float; `loss_curve_` (epochs,), nats, mean over the restarts
-    kept; `diagnosis_` dict and `doubts_` list, as in `impaug.consensus`; `learned_`, the `Learned` of all this;
-    `n_features_in_`, `feature_names_in_`."""
+    kept; `diagnosis_` dict and `doubts_` list, as in `impaug.consensus`; `explanation_`, an `Explanation` of the pseudo
+    labels in the units of X; `learned_`, the `Learned` of all this; `n_features_in_`, `feature_names_in_`."""
 
     _parameter_constraints = _parameters
 

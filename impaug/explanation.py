@@ -306,7 +306,7 @@ def explain(
     return said
 
 
-# %% ../nbs/31_explanation.ipynb #9791e40a
+# %% ../nbs/31_explanation.ipynb #10c0b9a0
 def _rows_and_names(X, feature_names):
     "The rows as floats, (n, n_features), and a name for each column."
     if isinstance(X, pd.DataFrame):

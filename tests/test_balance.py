@@ -66,6 +66,8 @@ def test_file_to_files(table, tmp_path):
         b"id, set aside",
         b"restarts:",
         b"120 rows, 30 of them pseudo minority; 60 synthetic rows make 180",
+        b"Pseudo minority: ",
+        b"(finds 30 of its 30 rows, and 0 others; 100% of all rows agree)",
         b"Look next at",
     ):
         assert words in ran.stderr

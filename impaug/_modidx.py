@@ -153,14 +153,22 @@ d = {
             "impaug.learn.training_options": ("learn.html#training_options", "impaug/learn.py"),
         },
         "impaug.methods": {
+            "impaug.methods.LargestCluster": ("methods.html#largestcluster", "impaug/methods.py"),
+            "impaug.methods.LargestCluster.__init__": ("methods.html#largestcluster.__init__", "impaug/methods.py"),
+            "impaug.methods.LargestCluster.fit_predict": (
+                "methods.html#largestcluster.fit_predict",
+                "impaug/methods.py",
+            ),
             "impaug.methods.Method": ("methods.html#method", "impaug/methods.py"),
             "impaug.methods.Method.labels_for": ("methods.html#method.labels_for", "impaug/methods.py"),
             "impaug.methods._gemclus": ("methods.html#_gemclus", "impaug/methods.py"),
+            "impaug.methods._hdbscan": ("methods.html#_hdbscan", "impaug/methods.py"),
             "impaug.methods._logistic": ("methods.html#_logistic", "impaug/methods.py"),
             "impaug.methods._seeded": ("methods.html#_seeded", "impaug/methods.py"),
             "impaug.methods._svm": ("methods.html#_svm", "impaug/methods.py"),
             "impaug.methods._ward": ("methods.html#_ward", "impaug/methods.py"),
             "impaug.methods.available": ("methods.html#available", "impaug/methods.py"),
+            "impaug.methods.keel_peers": ("methods.html#keel_peers", "impaug/methods.py"),
             "impaug.methods.missing_packages": ("methods.html#missing_packages", "impaug/methods.py"),
         },
         "impaug.model": {

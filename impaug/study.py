@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = [
     "fold_count",
+    "keel_halves",
     "variants",
     "balances",
+    "parts",
     "most_seeds",
     "other_starts",
-    "parts",
     "smaller_is_minority",
     "judged",
     "peer_run",
@@ -18,7 +19,9 @@ __all__ = [
     "folds",
     "supervised_run",
     "set_rows",
+    "learned_record",
     "set_run",
+    "keel_run",
     "ablation_run",
     "Training",
     "Answer",
@@ -29,6 +32,7 @@ __all__ = [
     "balancing_run",
     "Task",
     "study_tasks",
+    "keel_tasks",
     "run_task",
     "read_checkpoint",
     "checkpoint_writer",
@@ -37,7 +41,7 @@ __all__ = [
     "study_json",
 ]
 
-# %% ../nbs/29_study.ipynb #a04c4915
+# %% ../nbs/29_study.ipynb #4542d95c
 import json
 import time
 import warnings
@@ -62,9 +66,9 @@ from .engine import train_importance
 from .evaluate import scores
 from .experiment import presets
 from .learn import learn
-from .methods import available, classifiers, missing_packages, peers, scalings
+from .methods import available, classifiers, keel_peers, missing_packages, peers, scalings
 from .runs import split_rows
-from .sets import binary_set, names_of, sets_seen, sets_unseen, study_rows
+from .sets import binary_set, keel_groups, keel_sets, names_of, sets_seen, sets_unseen, study_rows
 from .smote import oversample
 
 
@@ -164,9 +168,9 @@ def supervised_run(
     return [judged(y, labels, **about)]
 
 
-# %% ../nbs/29_study.ipynb #a776854d
+# %% ../nbs/29_study.ipynb #aa79bbab
 def set_rows(
-    name,  # of an entry of `impaug.sets.table_sets`
+    name,  # of an entry of `impaug.sets.table_sets` or `keel_sets()`
     preset,  # a `Preset`: how missing values are filled and columns scaled
 ):
     "The rows of a table as a preset wants them, and their labels."
@@ -174,22 +178,61 @@ def set_rows(
     return preprocessor(preset.scaling, preset.missing).fit_transform(X), y
 
 
-# %% ../nbs/29_study.ipynb #963f29d0
+# %% ../nbs/29_study.ipynb #fb80491b
+def learned_record(
+    name,  # of an entry of `impaug.sets.table_sets` or `keel_sets()`
+    seed,  # of importance
+    **about,  # what else the run was
+):
+    "`recommended`, unchanged, on a table: scores of importance and of the networks' vote, the diagnosis and doubts."
+    preset = presets["recommended"]
+    rows, y = set_rows(name, preset)
+    learned = learn(rows, preset, seed)
+    record = judged(y, learned.pseudo_labels, set=name, seed=seed, **about)
+    record["clusters_nmi"] = float(normalized_mutual_info_score(y, learned.clusters))
+    return record | learned.diagnosis | dict(doubts=learned.doubts)
+
+
 def set_run(
     name,  # of an entry of `impaug.sets.table_sets`
     seed,  # of importance and of KMeans
 ):
     "`recommended`, unchanged, and KMeans on its scalings: one record, in a list."
-    preset = presets["recommended"]
-    rows, y = set_rows(name, preset)
-    learned = learn(rows, preset, seed)
-    record = judged(y, learned.pseudo_labels, set=name, seed=seed, seen=name in sets_seen)
-    record["clusters_nmi"] = float(normalized_mutual_info_score(y, learned.clusters))
-    record |= learned.diagnosis | dict(doubts=learned.doubts)
+    record = learned_record(name, seed, seen=name in sets_seen)
+    preset, (_, y) = presets["recommended"], binary_set(name)
     for scaling in scalings:
         labels = peers["KMeans"].make(seed).fit_predict(set_rows(name, replace(preset, scaling=scaling))[0])
         record[f"kmeans_{scaling}"] = float(normalized_mutual_info_score(y, labels))
     return [record]
+
+
+# %% ../nbs/29_study.ipynb #ce4f7240
+keel_halves = {
+    "development": keel_groups[:1],
+    "confirmation": keel_groups[1:],
+    "both": keel_groups,
+    "none": (),
+}
+
+
+def keel_run(
+    name,  # of an entry of `keel_sets()`
+    method,  # a key of `keel_peers()`, or "recommended"
+    seeds,  # of the method; one that has no chance in it takes the first
+):
+    "A method on one of KEEL's tables: a record for each scaling and seed, those of a peer with NMI alone."
+    table = choose({one.name: one for one in keel_sets()}, name, "name")
+    about = dict(group=table.group, family=table.family, method=method)
+    if method == "recommended":
+        return [learned_record(name, seed, scaling=presets[method].scaling, **about) for seed in seeds]
+    peer = choose(keel_peers(), method, "method")
+    records = []
+    for scaling in peer.scalings:
+        rows, y = set_rows(name, replace(presets["recommended"], scaling=scaling))
+        for seed in seeds[: peer.most_seeds]:
+            nmi = float(normalized_mutual_info_score(y, peer.make(seed).fit_predict(rows)))
+            records.append(dict(set=name, **about, scaling=scaling, seed=seed, nmi=nmi))
+    return records
 
 
 # %% ../nbs/29_study.ipynb #bcf1cc26
@@ -410,7 +453,10 @@ def balancing_run(
     return records
 
 
-# %% ../nbs/29_study.ipynb #5d56b991
+# %% ../nbs/29_study.ipynb #15256046
+parts = ("methods", "seed_sets", "sets", "keel", "ablation", "balancing")
+
+
 @dataclass(frozen=True)
 class Task:
     "A part of the study that can be computed alone, in any process."
@@ -423,6 +469,7 @@ class Task:
 def study_tasks(
     seeds=50,  # how many runs of each method
     seed=0,  # the first
+    keel="development",  # which of KEEL's tables, a key of `keel_halves`
 ):
     "The study as a list of `Task`. `InputError` where there would be no runs."
     if seeds < 1:
@@ -434,15 +481,17 @@ def study_tasks(
         *_method_tasks(supervised_run, available(classifiers), runs),
         *_seed_set_tasks(runs),
         *_set_tasks(runs),
+        *keel_tasks(keel, runs),
         *_ablation_tasks(runs),
         *_balancing_tasks(runs),
     ]
 
 
-# %% ../nbs/29_study.ipynb #211409ce
+# %% ../nbs/29_study.ipynb #1823822e
 most_seeds = dict(
     sets_seen=3,
     sets_unseen=1,
+    keel=3,
     ablation_report=5,  # on the report's own table
     ablation_others=1,
     balancing=5,  # repetitions of the folds
@@ -483,6 +532,22 @@ def _set_tasks(runs):
         for name in names:
             for s in runs[:most]:
                 tasks.append(Task(f"sets/{name}/{s}", set_run, dict(name=name, seed=s)))
+    return tasks
+
+
+# %% ../nbs/29_study.ipynb #26150ae0
+def keel_tasks(
+    half,  # a key of `keel_halves`
+    runs,  # seeds, of which the first few are used
+):
+    "Tasks of `recommended` and of each peer on each of KEEL's tables of that half: a list of `Task`."
+    groups = choose(keel_halves, half, "keel")
+    tasks = []
+    for table in keel_sets() if groups else []:
+        for method in ["recommended", *(one.name for one in available(keel_peers()))]:
+            if table.group in groups:
+                arguments = dict(name=table.name, method=method, seeds=runs[: most_seeds["keel"]])
+                tasks.append(Task(f"keel/{table.name}/{method}", keel_run, arguments))
     return tasks
 
 
@@ -602,25 +667,24 @@ def run_tasks(
     return {task.key: done[task.key] for task in tasks}
 
 
-# %% ../nbs/29_study.ipynb #4595430a
-parts = ("methods", "seed_sets", "sets", "ablation", "balancing")
-
-
+# %% ../nbs/29_study.ipynb #98e27c54
 def run_study(
     seeds=50,  # how many runs of each method at most; other parts take fewer, see `most_seeds`
     seed=0,  # the first
     verbose=True,  # show a progress bar
     n_jobs=1,  # as in `run_tasks`
     checkpoint=None,  # as in `run_tasks`
+    keel="development",  # which of KEEL's tables, a key of `keel_halves`
 ):
     "The whole study, JSON-ready: `seeds`, `seed`, `notes`, and a list of records for each of `parts`."
     missing = missing_packages()
-    about = dict(seeds=seeds, seed=seed, version=__version__, missing=missing)
+    tasks = study_tasks(seeds, seed, keel)
+    about = dict(seeds=seeds, seed=seed, keel=keel, version=__version__, missing=missing)
     notes = [
         f"{package} is not installed, and what needs it was left out; pip install {package}" for package in missing
     ]
     result = dict(seeds=seeds, seed=seed, notes=notes) | {part: [] for part in parts}
-    for key, records in run_tasks(study_tasks(seeds, seed), n_jobs, checkpoint, about, verbose).items():
+    for key, records in run_tasks(tasks, n_jobs, checkpoint, about, verbose).items():
         result[key.split("/")[0]] += records
     return result
 

@@ -10,6 +10,11 @@ __all__ = [
     "measures",
     "method_table",
     "sets_table",
+    "family_scores",
+    "bootstrap_interval",
+    "keel_table",
+    "keel_lead",
+    "undoubted",
     "ablation_table",
     "corrected_t",
     "balancing_table",
@@ -21,17 +26,17 @@ __all__ = [
     "draw_study",
 ]
 
-# %% ../nbs/30_study_tables.ipynb #4814efb7
+# %% ../nbs/30_study_tables.ipynb #f3843ed5
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from scipy import stats
 
-from .data import InputError
+from .data import InputError, choose
 from .methods import scalings
 from .sets import names_of
-from .study import fold_count, variants
+from .study import fold_count, keel_halves, variants
 
 # %% ../nbs/30_study_tables.ipynb #7439bf13
 compared = ("nmi", "f1", "balanced_accuracy", "seconds")
@@ -92,6 +97,82 @@ def sets_table(
     for seen, group in table.groupby("seen", sort=False):
         means[f"mean of the {len(group)} {'looked at' if seen else 'others'}"] = group.mean()
     return pd.concat([table.loc[True], pd.DataFrame(means).T])
+
+
+# %% ../nbs/30_study_tables.ipynb #b15e926c
+def family_scores(
+    result,  # as `run_study` gives
+    half,  # a key of `keel_halves`
+    without=(),  # families to leave out
+):
+    "Mean NMI of each method and scaling (columns) in each family (rows): a DataFrame."
+    groups = choose(keel_halves, half, "half")
+    runs = [one for one in result["keel"] if one["group"] in groups and one["family"] not in without]
+    if not runs:
+        raise InputError(f"half: there is no run on {half} tables; make some by impaug study --keel {half}")
+    by_table = pd.DataFrame(runs).groupby(["method", "scaling", "family", "set"], sort=False).nmi.mean()
+    return by_table.groupby(["family", "method", "scaling"], sort=False).mean().unstack(["method", "scaling"])
+
+
+# %% ../nbs/30_study_tables.ipynb #be61b5e3
+def bootstrap_interval(
+    values,  # one a family, (n,): scores, or paired differences
+    draws=10_000,
+    seed=0,
+):
+    "Low and high end of the 95 % interval of their mean, families drawn with replacement."
+    values = np.asarray(values, dtype=np.float64)
+    picked = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
+    low, high = np.quantile(values[picked].mean(axis=1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+# %% ../nbs/30_study_tables.ipynb #ab51d602
+def keel_table(
+    result,  # as `run_study` gives
+    half,  # a key of `keel_halves`
+    without=(),  # families to leave out
+):
+    "Mean NMI over families with its 95 % interval, and how many families there are, of each method, best first."
+    rows = []
+    for (method, scaling), values in family_scores(result, half, without).items():
+        low, high = bootstrap_interval(values)
+        about = dict(method=method, scaling=scaling)
+        rows.append(about | dict(mean=values.mean(), low=low, high=high, families=len(values)))
+    return pd.DataFrame(rows).sort_values("mean", ascending=False, kind="stable").reset_index(drop=True)
+
+
+# %% ../nbs/30_study_tables.ipynb #da46930c
+def keel_lead(
+    result,  # as `run_study` gives
+    half,  # a key of `keel_halves`
+    without=(),  # families to leave out
+):
+    "The best fixed peer (method, scaling, mean) and by how much `recommended` is ahead (lead, low, high; paired)."
+    scores = family_scores(result, half, without)
+    own = scores.pop("recommended").squeeze(axis=1)
+    best = scores.mean().idxmax()
+    ahead = own - scores[best]
+    low, high = bootstrap_interval(ahead)
+    method, scaling = best
+    return dict(
+        method=method, scaling=scaling, mean=float(scores[best].mean()), lead=float(ahead.mean()), low=low, high=high
+    )
+
+
+# %% ../nbs/30_study_tables.ipynb #4f12e12c
+def undoubted(
+    result,  # as `run_study` gives
+    half,  # a key of `keel_halves`
+    idle=0.1,  # NMI below which an answer is idle
+):
+    "Runs of `recommended`, how many of them came without a doubt, how many of those are idle, and the share of these."
+    groups = choose(keel_halves, half, "half")
+    runs = [one for one in result["keel"] if one["group"] in groups and one["method"] == "recommended"]
+    trusted = [one for one in runs if not one["doubts"]]
+    idle_ones = [one for one in trusted if one["nmi"] < idle]
+    share = len(idle_ones) / len(trusted) if trusted else np.nan
+    return dict(runs=len(runs), undoubted=len(trusted), idle=len(idle_ones), share=share)
 
 
 # %% ../nbs/30_study_tables.ipynb #9a076f2f

@@ -234,7 +234,7 @@ class ImportanceVector:
             self.adam.step()
 
 
-# %% ../nbs/21_engine.ipynb #72fea8de
+# %% ../nbs/21_engine.ipynb #c812fc5b
 @dataclass
 class Batch:
     "One batch of a `Chunk`: the buffers it passes through, and its slices of the chunk."
@@ -247,11 +247,21 @@ class Batch:
 
 
 class Chunk:
-    "Rows and importance copied into the order of training, so that every batch is a slice."
+    """c rows and their importance, copied into the order of training, so that every batch is a slice.
 
-    def __init__(self, net, c, batch_size):
-        self.rows = net.flat.new_empty(net.n, c, net.shapes[0][0])
-        self.w, self.gradient, self.losses = net.flat.new_empty(3, net.n, c).unbind()
+    With `noise`, a batch of b rows is followed by the same b rows as their twins, which noise has moved."""
+
+    def __init__(self, net, c, batch_size, noise=0.0):
+        self.noise, n_features = noise, net.shapes[0][0]
+        copies = 2 if noise else 1
+        self.source = torch.arange(c).split(batch_size)
+        self.source = torch.cat([part.repeat(copies) for part in self.source]).to(net.flat.device)
+        self.twins = torch.arange(copies * c).split(copies * batch_size)
+        self.twins = torch.cat([part[len(part) // copies :] for part in self.twins]).to(net.flat.device)
+        self.rows = net.flat.new_empty(net.n, copies * c, n_features)
+        self.moved = net.flat.new_empty(net.n, c, n_features) if noise else None
+        self.w, self.gradient, self.losses = net.flat.new_empty(3, net.n, copies * c).unbind()
+        batch_size, c = copies * batch_size, copies * c
         passes = {b: Pass(net, b) for b in {min(batch_size, c), c % batch_size} - {0}}
         self.batches = []
         for start in range(0, c, batch_size):
@@ -266,11 +276,23 @@ class Chunk:
                 )
             )
 
-    def load(self, rows, anchor, importance, order):
-        "Fetch the rows `order` (S, c) as offsets from the anchor."
+    def load(self, rows, anchor, importance, order, generators):
+        "Fetch the rows `order` (S, c) as offsets from the anchor, and draw their twins."
+        if self.noise:
+            order = order[:, self.source]
         torch.index_select(rows, 0, order.flatten(), out=self.rows.flatten(0, 1))
         self.rows.sub_(anchor)
         torch.gather(importance.values, 1, order, out=self.w)
+        if self.noise:
+            for one, generator in zip(self.moved, generators):
+                one.copy_(torch.empty(one.shape).normal_(generator=generator))
+            self.rows.index_add_(1, self.twins, self.moved, alpha=self.noise)
+
+    def importance_gradient(self):
+        "The gradient of each row's importance, (S, c): a row and its twin share it."
+        if not self.noise:
+            return self.gradient
+        return self.gradient.new_zeros(self.moved.shape[:2]).index_add_(1, self.source, self.gradient)
 
 
 def chunk_rows(n_restarts, n, n_features, batch_size):
@@ -278,18 +300,18 @@ def chunk_rows(n_restarts, n, n_features, batch_size):
     return min(n, max(1, 2**20 // (n_restarts * (n_features + 3)) // batch_size) * batch_size)
 
 
-# %% ../nbs/21_engine.ipynb #38dcf01d
+# %% ../nbs/21_engine.ipynb #f8e306fe
 class Trainer:
     "Rows, networks and importance, and one epoch of training them."
 
-    def __init__(self, rows, anchor, net, importance, batch_size, seeds, loss_gradient):
+    def __init__(self, rows, anchor, net, importance, batch_size, seeds, loss_gradient, noise=0.0):
         self.rows, self.anchor, self.net, self.importance = rows, anchor, net, importance
         self.batch_size, self.loss_gradient = batch_size, loss_gradient
         self.order = torch.empty(importance.values.shape, dtype=torch.int64)
         self.generators = [torch.Generator().manual_seed(s) for s in seeds]
         self.point = anchor.expand(net.n, 1, -1).contiguous()
         self.chunk = chunk_rows(net.n, *rows.shape, batch_size) if importance.lazy else batch_size
-        self.chunks = {c: Chunk(net, c, batch_size) for c in {self.chunk, len(rows) % self.chunk} - {0}}
+        self.chunks = {c: Chunk(net, c, batch_size, noise) for c in {self.chunk, len(rows) % self.chunk} - {0}}
 
     @torch.inference_mode()
     def epoch(self):
@@ -299,10 +321,10 @@ class Trainer:
             torch.randperm(n, generator=generator, out=order)
         for part in self.order.to(self.rows.device).split(self.chunk, dim=1):
             chunk = self.chunks[part.shape[1]]
-            chunk.load(self.rows, self.anchor, self.importance, part)
+            chunk.load(self.rows, self.anchor, self.importance, part, self.generators)
             for batch in chunk.batches:
                 self.step(batch)
-            self.importance.collect(part, chunk.gradient)
+            self.importance.collect(part, chunk.importance_gradient())
             total = total + chunk.losses.sum(1)
         self.importance.end_epoch()
         return total / -(-n // self.batch_size)
@@ -351,7 +373,7 @@ def one_thread():
         torch.set_num_threads(before)
 
 
-# %% ../nbs/21_engine.ipynb #749c3844
+# %% ../nbs/21_engine.ipynb #b3ce65cc
 def train_importance(
     X,  # rows, (n, n_features), scaled, without missing values
     seeds=(0,),  # one restart each
@@ -363,6 +385,7 @@ def train_importance(
     importance_decay=3.3e-4,  # Adam's weight decay for the importance
     lazy=False,  # step a row's importance only when its batch comes up
     criterion=EntropyLoss(),  # an `nn.Module` from logits (n, n_clusters) to a scalar
+    noise=0.0,  # deviation of the noise that moves a row to its twin, in the columns' units; 0: rows have no twins
     anchor=None,  # the point that importance scales about, (n_features,); the origin by default
     hidden=(96, 32),  # units of the hidden layers
     n_clusters=2,  # outputs of the network
@@ -372,6 +395,9 @@ def train_importance(
     device="cpu",  # where it runs
 ):
     """Train networks and importance without labels: an `ImportanceFit`. Restart s depends on `seeds[s]` alone.
+
+    With `noise`, a batch holds every row twice: as it is, then moved by normal noise, under one importance. The
+    criterion gets the logits of both, (2n, n_clusters), as `SelfAugmentedLoss` expects them.
 
     Raises `InputError` where `X` cannot be learned from, `batch_size` exceeds its rows, `criterion` gives no scalar
     or `device` is not there."""
@@ -387,7 +413,7 @@ def train_importance(
     net = StackedMLP([mlp(d, hidden, n_clusters, seed=s) for s in seeds], dtype, device, lr, weight_decay)
     with enough_memory(len(seeds)):
         importance = ImportanceVector(rows.new_ones(len(seeds), n), importance_lr, lazy, importance_decay)
-        trainer = Trainer(rows, anchor, net, importance, batch_size, seeds, loss_gradient)
+        trainer = Trainer(rows, anchor, net, importance, batch_size, seeds, loss_gradient, noise)
         return run_epochs(trainer, epochs, monitor, verbose)
 
 

@@ -9,15 +9,18 @@ __all__ = [
     "Learned",
     "training_options",
     "learn",
+    "train_restarts",
+    "criteria_of",
     "train_in_groups",
     "join_fits",
     "neighbour_loss",
     "agree",
 ]
 
-# %% ../nbs/22_learn.ipynb #ab19142c
+# %% ../nbs/22_learn.ipynb #579ce071
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from numbers import Integral
 
@@ -27,10 +30,11 @@ from sklearn.metrics import normalized_mutual_info_score
 from tqdm.auto import tqdm
 
 from .checks import check_rows
-from .consensus import anchors, average_importance, doubts, separation
+from .consensus import anchors, average_importance, doubts, frame, separation, spacing
 from .data import choose
 from .engine import ImportanceFit, sensible_batch, train_importance
 from .experiment import presets
+from .model import EntropyLoss
 from .threshold import find_threshold, neighbours, normalized_cut
 from .threshold import pseudo_labels, sample_rows, threshold_rule
 
@@ -72,7 +76,7 @@ def _vote(probabilities, turned):
     return np.mean([one[:, ::-1] if turn else one for one, turn in zip(probabilities, turned)], axis=0)
 
 
-# %% ../nbs/22_learn.ipynb #0609faaf
+# %% ../nbs/22_learn.ipynb #be505bb9
 fewest_rows = 6
 
 
@@ -80,17 +84,16 @@ def training_options(
     preset,  # a `Preset`
     n,  # rows
 ):
-    "What `preset` tells `train_importance` for n rows, but for the anchor: a dict."
+    "What `preset` tells `train_importance` for n rows, but for criterion and anchor: a dict."
     batch_size = min(preset.batch_size or sensible_batch(n), n)
     return dict(
-        epochs=preset.epochs or max(20, -(-800 * batch_size // n)),
+        epochs=preset.epochs or max(3, -(-300 * batch_size // n)),
         batch_size=batch_size,
         lr=preset.lr,
         importance_lr=preset.importance_lr,
         weight_decay=preset.weight_decay,
         importance_decay=preset.importance_decay,
         lazy=preset.lazy,
-        criterion=preset.criterion,
     )
 
 
@@ -101,7 +104,7 @@ def _restart(fit, s):
     return ImportanceFit(fit.importance[part], fit.clusters[part], fit.loss_curve[part], fit.networks[part], monitored)
 
 
-# %% ../nbs/22_learn.ipynb #bd1ff190
+# %% ../nbs/22_learn.ipynb #9ca3848a
 def learn(
     rows,  # scaled rows, (n, n_features), finite
     preset="recommended",  # a key of `presets`, or a `Preset`
@@ -120,35 +123,80 @@ def learn(
     seeds = [seed] if isinstance(seed, Integral) else list(seed)
     graph = neighbours(X, min(10, len(X) // 2))
     anchor = choose(anchors, preset.anchor, "anchor")(X)
-    options = training_options(preset, len(X)) | dict(anchor=anchor, monitor=monitor)
+    train = partial(train_restarts, X, preset=preset, anchor=anchor, monitor=monitor)
     if preset.restarts == 1:
-        side_by_side = train_importance(X, seeds, verbose=verbose, **options)
+        side_by_side = train(seeds, verbose=verbose)
         fits = [_restart(side_by_side, s) for s in range(len(seeds))]
     else:
         several = len(seeds) > 1
         fits = []
         for one in tqdm(seeds, desc="importance", unit="run", disable=not (verbose and several)):
             restarts = [10_000 * one + s for s in range(preset.restarts)]
-            fits.append(train_in_groups(X, restarts, verbose=verbose and not several, **options))
+            fits.append(train(restarts, verbose=verbose and not several))
     learned = [agree(fit, X, graph, anchor, preset) for fit in fits]
     return learned[0] if isinstance(seed, Integral) else learned
 
 
-# %% ../nbs/22_learn.ipynb #3e5d8265
+# %% ../nbs/22_learn.ipynb #79c31bf3
+def train_restarts(
+    X,  # rows, (n, n_features)
+    seeds,  # one restart each
+    preset,  # a `Preset`
+    anchor,  # the point that importance scales about, (n_features,)
+    monitor=None,  # as in `learn`
+    verbose=False,  # show a progress bar
+):
+    "An `ImportanceFit` of the restarts under `preset`, with networks that take the rows of `X` as they are."
+    centre, unit = frame(X) if preset.centred else (np.zeros(X.shape[1]), 1.0)
+    rows, anchor = (X - centre) / unit, (anchor - centre) / unit
+    options = training_options(preset, len(X)) | dict(anchor=anchor, monitor=monitor)
+    fit = train_in_groups(rows, seeds, criteria_of(preset), verbose=verbose, **options)
+    fit.networks = [_uncentred(network, centre, unit) for network in fit.networks]
+    return fit
+
+
+@torch.no_grad()
+def _uncentred(network, centre, unit):
+    "The network with its first layer changed such that it says of x what it said of (x - centre) / unit."
+    first = network[0]
+    first.weight /= unit
+    first.bias -= first.weight @ torch.as_tensor(centre, dtype=first.weight.dtype)
+    return network
+
+
+# %% ../nbs/22_learn.ipynb #ca28c3d3
+def criteria_of(
+    preset,  # a `Preset`
+):
+    "The preset's criteria: a tuple, of one where the preset names one."
+    return preset.criterion if isinstance(preset.criterion, tuple) else (preset.criterion,)
+
+
+def _groups(seeds, criteria, group):
+    "Pairs of a criterion and at most `group` of its seeds; each criterion has its part of the seeds, in order."
+    pairs = []
+    for criterion, part in zip(criteria, np.array_split(seeds, len(criteria))):
+        for start in range(0, len(part), group):
+            pairs.append((criterion, part[start : start + group].tolist()))
+    return pairs
+
+
 def train_in_groups(
     X,  # rows, (n, n_features)
     seeds,  # one restart each
+    criteria=(EntropyLoss(),),  # each trains its part of the restarts
     group=16,  # restarts trained side by side, fewer where the rows are very many
     verbose=False,  # show a progress bar of restarts
     **kwargs,  # handed to `train_importance`
 ):
     "An `ImportanceFit` of all restarts; after an interrupt, of those in finished groups."
-    group, fits = max(1, min(group, 2**23 // len(X))), []
+    group, fits, apart = max(1, min(group, 2**23 // len(X))), [], spacing(X)
     with tqdm(total=len(seeds), desc="restarts", unit="restart", disable=not verbose) as progress:
         try:
-            for start in range(0, len(seeds), group):
-                fits.append(train_importance(X, seeds=seeds[start : start + group], **kwargs))
-                progress.update(len(fits[-1].networks))
+            for criterion, part in _groups(seeds, criteria, group):
+                noise = apart * getattr(criterion, "noise", 0.0)
+                fits.append(train_importance(X, seeds=part, criterion=criterion, noise=noise, **kwargs))
+                progress.update(len(part))
         except KeyboardInterrupt:
             if not fits:
                 raise

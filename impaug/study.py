@@ -31,9 +31,10 @@ __all__ = [
     "outlier_weights",
     "sparse_weights",
     "shares_run",
-    "label_cells",
-    "label_by_forest",
-    "label_by_nearest",
+    "ask_cells",
+    "ask_medoids",
+    "ask_random",
+    "ask_nearest",
     "labels_run",
     "ablation_run",
     "Training",
@@ -356,53 +357,75 @@ def _standardised(name):
     return rows, y, about
 
 
-# %% ../nbs/29_study.ipynb #6479814b
-def label_cells(
+# %% ../nbs/29_study.ipynb #dfa5866b
+def ask_cells(
     rows,  # (n, n_features)
     ask,  # from row numbers (k,) to their labels (k,)
     seed,  # of k-means
     count=20,  # labels to ask for
 ):
     "Each cell of k-means gets the label of the row nearest to its centre: labels (n,)."
-    cells = _kmeans_cells(rows, seed, count)
-    medoids = pairwise_distances_argmin(cells.cluster_centers_, rows)
+    cells, medoids = _medoids(rows, seed, count)
     return ask(medoids)[cells.labels_]
 
 
-def label_by_forest(
+def ask_medoids(
+    rows,  # (n, n_features)
+    ask,  # from row numbers (k,) to their labels (k,)
+    seed,  # of k-means and of the forest
+    count=20,  # labels to ask for
+):
+    "A random forest learns from the rows nearest to the centres of k-means: labels (n,)."
+    _, medoids = _medoids(rows, seed, count)
+    return _taught(RandomForestClassifier(random_state=seed), rows, medoids, ask)
+
+
+def ask_random(
     rows,  # (n, n_features)
     ask,  # from row numbers (k,) to their labels (k,)
     seed,  # of the rows picked and of the forest
     count=20,  # labels to ask for
 ):
-    "A random forest learns rows picked at random: labels (n,)."
-    return _taught(RandomForestClassifier(random_state=seed), rows, ask, seed, count)
+    "A random forest learns from rows picked at random: labels (n,)."
+    return _taught(RandomForestClassifier(random_state=seed), rows, _picked(rows, seed, count), ask)
 
 
-def label_by_nearest(
+def ask_nearest(
     rows,  # (n, n_features)
     ask,  # from row numbers (k,) to their labels (k,)
     seed,  # of the rows picked
     count=20,  # labels to ask for
 ):
     "Of rows picked at random, the nearest one gives its label: labels (n,)."
-    return _taught(KNeighborsClassifier(1), rows, ask, seed, count)
-
-
-def _taught(model, rows, ask, seed, count):
-    "What a classifier says of all rows that learned some, picked at random."
-    picked = np.random.default_rng(seed).choice(len(rows), min(count, len(rows)), replace=False)
-    return model.fit(rows[picked], ask(picked)).predict(rows)
+    return _taught(KNeighborsClassifier(1), rows, _picked(rows, seed, count), ask)
 
 
 askers = {
-    "k-means cells": label_cells,
-    "random forest, random rows": label_by_forest,
-    "nearest of random rows": label_by_nearest,
+    "medoids, cells": ask_cells,
+    "medoids, random forest": ask_medoids,
+    "random rows, nearest": ask_nearest,
+    "random rows, random forest": ask_random,
 }
 
 
-# %% ../nbs/29_study.ipynb #98d249f8
+# %% ../nbs/29_study.ipynb #0bcbcf01
+def _medoids(rows, seed, count):
+    "The cells of k-means, as a fitted model, and the number of the row nearest to the centre of each."
+    cells = _kmeans_cells(rows, seed, count)
+    return cells, pairwise_distances_argmin(cells.cluster_centers_, rows)
+
+
+def _picked(rows, seed, count):
+    "Numbers of rows picked at random, none twice."
+    return np.random.default_rng(seed).choice(len(rows), min(count, len(rows)), replace=False)
+
+
+def _taught(model, rows, numbers, ask):
+    "What a classifier that learned from the rows of these numbers says of all rows."
+    return model.fit(rows[numbers], ask(numbers)).predict(rows)
+
+
+# %% ../nbs/29_study.ipynb #153d0874
 def labels_run(
     name,  # of an entry of `keel_sets()`
     seeds,  # of the methods
@@ -410,10 +433,10 @@ def labels_run(
     "Each of `askers` on one of KEEL's tables with twenty labels: a record for each seed."
     rows, y, about = _standardised(name)
     records = []
-    for method, label in askers.items():
+    for method, way in askers.items():
         for seed in seeds:
             asked = []
-            labels = label(rows, _answers(y, asked), seed)
+            labels = way(rows, _answers(y, asked), seed)
             run = dict(method=method, labels_used="twenty", seed=seed)
             run |= dict(asked=len(set(asked)), minority_asked=int(y[list(set(asked))].sum()))
             records.append(judged(y, labels, **about, **run))

@@ -442,7 +442,7 @@ def draw_ablation(
     _legend_below(ax)
 
 
-# %% ../nbs/30_study_tables.ipynb #72f2cd6c
+# %% ../nbs/30_study_tables.ipynb #17f96030
 def draw_labels(
     table,  # as `labels_table` gives
     ax,
@@ -456,7 +456,7 @@ def draw_labels(
     ax.set_xlim(left=0)
     ax.invert_yaxis()
     ax.grid(axis="y", lw=0.3)
-    ax.legend(fontsize=7)
+    ax.legend(fontsize=7, loc="lower right")
 
 
 def draw_shares(
@@ -468,7 +468,7 @@ def draw_shares(
     _dots(ax, table.index, table.low, table.gain, table.high, color=color, marker=marker)
     ax.axvline(0, color="black", lw=0.8)
     ax.set_yticks(table.index, table.method, fontsize=7)
-    ax.set_xlabel("gain of the minority's share, mean over families and 95 % interval", fontsize=8)
+    ax.set_xlabel("gain of the minority's share: mean and 95 % interval", fontsize=8)
     ax.invert_yaxis()
     ax.grid(axis="y", lw=0.3)
 

@@ -6,6 +6,8 @@
 __all__ = [
     "fold_count",
     "keel_halves",
+    "weightings",
+    "askers",
     "variants",
     "balances",
     "parts",
@@ -18,10 +20,22 @@ __all__ = [
     "seed_set_run",
     "folds",
     "supervised_run",
+    "group_weights",
+    "balanced_share",
+    "share_record",
     "set_rows",
     "learned_record",
     "set_run",
     "keel_run",
+    "cell_weights",
+    "outlier_weights",
+    "sparse_weights",
+    "shares_run",
+    "ask_cells",
+    "ask_medoids",
+    "ask_random",
+    "ask_nearest",
+    "labels_run",
     "ablation_run",
     "Training",
     "Answer",
@@ -41,7 +55,7 @@ __all__ = [
     "study_json",
 ]
 
-# %% ../nbs/29_study.ipynb #4542d95c
+# %% ../nbs/29_study.ipynb #530847a3
 import json
 import time
 import warnings
@@ -52,9 +66,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from joblib import Parallel, delayed
+from sklearn.cluster import KMeans
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import average_precision_score, normalized_mutual_info_score
+from sklearn.metrics import average_precision_score, normalized_mutual_info_score, pairwise_distances_argmin
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
@@ -66,7 +83,7 @@ from .engine import train_importance
 from .evaluate import scores
 from .experiment import presets
 from .learn import learn
-from .methods import available, classifiers, keel_peers, missing_packages, peers, scalings
+from .methods import available, classifiers, default_scaling, keel_peers, missing_packages, peers, scalings
 from .runs import split_rows
 from .sets import binary_set, keel_groups, keel_sets, names_of, sets_seen, sets_unseen, study_rows
 from .smote import oversample
@@ -168,6 +185,33 @@ def supervised_run(
     return [judged(y, labels, **about)]
 
 
+# %% ../nbs/29_study.ipynb #aa70c3e2
+def group_weights(
+    groups,  # the group of each row, (n,)
+):
+    "A weight for each row, so that all groups weigh the same: (n,), of sum 1."
+    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return 1 / (len(counts) * counts[place])
+
+
+def balanced_share(
+    y,  # true labels, 1 the minority, (n,)
+    weights,  # of the rows, (n,), such as `group_weights` gives
+):
+    "Share of the true minority among rows that are drawn by these weights."
+    return float(np.average(y, weights=weights))
+
+
+# %% ../nbs/29_study.ipynb #51e43ebf
+def share_record(
+    y,  # true labels, 1 the minority, (n,)
+    weights,  # of the rows, (n,)
+):
+    "The share of the minority in the table (`base`) and after balancing, and the effective share of rows."
+    effective = weights.sum() ** 2 / (weights**2).sum() / len(weights)
+    return dict(base=float(np.mean(y)), balanced_share=balanced_share(y, weights), effective=float(effective))
+
+
 # %% ../nbs/29_study.ipynb #aa79bbab
 def set_rows(
     name,  # of an entry of `impaug.sets.table_sets` or `keel_sets()`
@@ -178,19 +222,22 @@ def set_rows(
     return preprocessor(preset.scaling, preset.missing).fit_transform(X), y
 
 
-# %% ../nbs/29_study.ipynb #fb80491b
+# %% ../nbs/29_study.ipynb #ee2be3c7
 def learned_record(
     name,  # of an entry of `impaug.sets.table_sets` or `keel_sets()`
     seed,  # of importance
     **about,  # what else the run was
 ):
-    "`recommended`, unchanged, on a table: scores of importance and of the networks' vote, the diagnosis and doubts."
+    """`recommended`, unchanged, on a table: one record.
+
+    Scores of importance and of the networks' vote, the share after balancing, the diagnosis and doubts."""
     preset = presets["recommended"]
     rows, y = set_rows(name, preset)
     learned = learn(rows, preset, seed)
     record = judged(y, learned.pseudo_labels, set=name, seed=seed, **about)
     record["clusters_nmi"] = float(normalized_mutual_info_score(y, learned.clusters))
-    return record | learned.diagnosis | dict(doubts=learned.doubts)
+    shares = share_record(y, group_weights(learned.pseudo_labels))
+    return record | shares | learned.diagnosis | dict(doubts=learned.doubts)
 
 
 def set_run(
@@ -206,7 +253,7 @@ def set_run(
     return [record]
 
 
-# %% ../nbs/29_study.ipynb #ce4f7240
+# %% ../nbs/29_study.ipynb #6422bfb1
 keel_halves = {
     "development": keel_groups[:1],
     "confirmation": keel_groups[1:],
@@ -220,9 +267,10 @@ def keel_run(
     method,  # a key of `keel_peers()`, or "recommended"
     seeds,  # of the method; one that has no chance in it takes the first
 ):
-    "A method on one of KEEL's tables: a record for each scaling and seed, those of a peer with NMI alone."
-    table = choose({one.name: one for one in keel_sets()}, name, "name")
-    about = dict(group=table.group, family=table.family, method=method)
+    """A method on one of KEEL's tables: a record for each scaling and seed.
+
+    Those of a peer have NMI and the share after balancing."""
+    about = _keel_about(name) | dict(method=method)
     if method == "recommended":
         return [learned_record(name, seed, scaling=presets[method].scaling, **about) for seed in seeds]
     peer = choose(keel_peers(), method, "method")
@@ -230,9 +278,179 @@ def keel_run(
     for scaling in peer.scalings:
         rows, y = set_rows(name, replace(presets["recommended"], scaling=scaling))
         for seed in seeds[: peer.most_seeds]:
-            nmi = float(normalized_mutual_info_score(y, peer.make(seed).fit_predict(rows)))
-            records.append(dict(set=name, **about, scaling=scaling, seed=seed, nmi=nmi))
+            labels = peer.make(seed).fit_predict(rows)
+            record = dict(set=name, **about, scaling=scaling, seed=seed)
+            record["nmi"] = float(normalized_mutual_info_score(y, labels))
+            records.append(record | share_record(y, group_weights(labels)))
     return records
+
+
+def _keel_about(name):
+    "Which half and family a table of KEEL's belongs to. `InputError` for another name."
+    table = choose({one.name: one for one in keel_sets()}, name, "name")
+    return dict(group=table.group, family=table.family)
+
+
+# %% ../nbs/29_study.ipynb #dd374c7f
+def cell_weights(
+    rows,  # (n, n_features)
+    seed,  # of k-means
+    cells=16,  # at most
+):
+    "The cells of k-means drawn alike: weights (n,)."
+    return group_weights(_kmeans_cells(rows, seed, cells).labels_)
+
+
+def _kmeans_cells(rows, seed, cells):
+    "A fitted KMeans of as many clusters, or as many as there are rows."
+    return KMeans(min(cells, len(rows)), n_init=10, random_state=seed).fit(rows)
+
+
+def outlier_weights(
+    rows,  # (n, n_features)
+    seed,  # of the forest
+    share=0.1,  # of the rows that are outliers
+):
+    "The rows that IsolationForest isolates first and the others drawn alike: weights (n,)."
+    normality = IsolationForest(random_state=seed).fit(rows).score_samples(rows)
+    outliers = np.zeros(len(rows), dtype=np.int64)
+    outliers[np.argsort(normality, kind="stable")[: max(1, round(share * len(rows)))]] = 1
+    return group_weights(outliers)
+
+
+def sparse_weights(
+    rows,  # (n, n_features)
+    seed=0,  # not used: there is no chance in it
+    neighbours=10,  # which neighbour's distance counts
+):
+    "The cubed distance to a neighbour: weights (n,); all alike where every row has that many copies."
+    distances, _ = NearestNeighbors(n_neighbors=min(neighbours, len(rows) - 1)).fit(rows).kneighbors()
+    weights = distances[:, -1] ** 3
+    return weights if weights.any() else np.ones(len(rows))
+
+
+weightings = {
+    "KMeans, 16 cells": cell_weights,
+    "IsolationForest, top tenth": outlier_weights,
+    "neighbour distance cubed": sparse_weights,
+}
+
+
+# %% ../nbs/29_study.ipynb #3a3e105a
+def shares_run(
+    name,  # of an entry of `keel_sets()`
+    seeds,  # of the weightings
+):
+    "The share after balancing by each of `weightings` on one of KEEL's tables: a record for each seed."
+    rows, y, about = _standardised(name)
+    records = []
+    for method, weigh in weightings.items():
+        for seed in seeds:
+            records.append(about | dict(method=method, seed=seed) | share_record(y, weigh(rows, seed)))
+    return records
+
+
+def _standardised(name):
+    "Standardised rows of one of KEEL's tables, their labels, and what its records say of the table."
+    about = dict(set=name, **_keel_about(name), scaling=default_scaling)
+    rows, y = set_rows(name, replace(presets["recommended"], scaling=default_scaling))
+    return rows, y, about
+
+
+# %% ../nbs/29_study.ipynb #dfa5866b
+def ask_cells(
+    rows,  # (n, n_features)
+    ask,  # from row numbers (k,) to their labels (k,)
+    seed,  # of k-means
+    count=20,  # labels to ask for
+):
+    "Each cell of k-means gets the label of the row nearest to its centre: labels (n,)."
+    cells, medoids = _medoids(rows, seed, count)
+    return ask(medoids)[cells.labels_]
+
+
+def ask_medoids(
+    rows,  # (n, n_features)
+    ask,  # from row numbers (k,) to their labels (k,)
+    seed,  # of k-means and of the forest
+    count=20,  # labels to ask for
+):
+    "A random forest learns from the rows nearest to the centres of k-means: labels (n,)."
+    _, medoids = _medoids(rows, seed, count)
+    return _taught(RandomForestClassifier(random_state=seed), rows, medoids, ask)
+
+
+def ask_random(
+    rows,  # (n, n_features)
+    ask,  # from row numbers (k,) to their labels (k,)
+    seed,  # of the rows picked and of the forest
+    count=20,  # labels to ask for
+):
+    "A random forest learns from rows picked at random: labels (n,)."
+    return _taught(RandomForestClassifier(random_state=seed), rows, _picked(rows, seed, count), ask)
+
+
+def ask_nearest(
+    rows,  # (n, n_features)
+    ask,  # from row numbers (k,) to their labels (k,)
+    seed,  # of the rows picked
+    count=20,  # labels to ask for
+):
+    "Of rows picked at random, the nearest one gives its label: labels (n,)."
+    return _taught(KNeighborsClassifier(1), rows, _picked(rows, seed, count), ask)
+
+
+askers = {
+    "medoids, cells": ask_cells,
+    "medoids, random forest": ask_medoids,
+    "random rows, nearest": ask_nearest,
+    "random rows, random forest": ask_random,
+}
+
+
+# %% ../nbs/29_study.ipynb #0bcbcf01
+def _medoids(rows, seed, count):
+    "The cells of k-means, as a fitted model, and the number of the row nearest to the centre of each."
+    cells = _kmeans_cells(rows, seed, count)
+    return cells, pairwise_distances_argmin(cells.cluster_centers_, rows)
+
+
+def _picked(rows, seed, count):
+    "Numbers of rows picked at random, none twice."
+    return np.random.default_rng(seed).choice(len(rows), min(count, len(rows)), replace=False)
+
+
+def _taught(model, rows, numbers, ask):
+    "What a classifier that learned from the rows of these numbers says of all rows."
+    return model.fit(rows[numbers], ask(numbers)).predict(rows)
+
+
+# %% ../nbs/29_study.ipynb #153d0874
+def labels_run(
+    name,  # of an entry of `keel_sets()`
+    seeds,  # of the methods
+):
+    "Each of `askers` on one of KEEL's tables with twenty labels: a record for each seed."
+    rows, y, about = _standardised(name)
+    records = []
+    for method, way in askers.items():
+        for seed in seeds:
+            asked = []
+            labels = way(rows, _answers(y, asked), seed)
+            run = dict(method=method, labels_used="twenty", seed=seed)
+            run |= dict(asked=len(set(asked)), minority_asked=int(y[list(set(asked))].sum()))
+            records.append(judged(y, labels, **about, **run))
+    return records
+
+
+def _answers(y, asked):
+    "A function that gives the labels of rows and notes their numbers in the list `asked`."
+
+    def ask(numbers):
+        asked.extend(numbers.tolist())
+        return y[numbers]
+
+    return ask
 
 
 # %% ../nbs/29_study.ipynb #bcf1cc26
@@ -453,8 +671,8 @@ def balancing_run(
     return records
 
 
-# %% ../nbs/29_study.ipynb #15256046
-parts = ("methods", "seed_sets", "sets", "keel", "ablation", "balancing")
+# %% ../nbs/29_study.ipynb #b9c69d5b
+parts = ("methods", "seed_sets", "sets", "keel", "shares", "labels", "ablation", "balancing")
 
 
 @dataclass(frozen=True)
@@ -535,19 +753,22 @@ def _set_tasks(runs):
     return tasks
 
 
-# %% ../nbs/29_study.ipynb #26150ae0
+# %% ../nbs/29_study.ipynb #2c6f288b
 def keel_tasks(
     half,  # a key of `keel_halves`
     runs,  # seeds, of which the first few are used
 ):
-    "Tasks of `recommended` and of each peer on each of KEEL's tables of that half: a list of `Task`."
+    "Tasks of methods, of shares after balancing and of twenty labels on that half of KEEL's tables: a list of `Task`."
     groups = choose(keel_halves, half, "keel")
+    names = [one.name for one in keel_sets() if one.group in groups] if groups else []
+    methods = ["recommended", *(one.name for one in available(keel_peers()))]
+    seeds = runs[: most_seeds["keel"]]
     tasks = []
-    for table in keel_sets() if groups else []:
-        for method in ["recommended", *(one.name for one in available(keel_peers()))]:
-            if table.group in groups:
-                arguments = dict(name=table.name, method=method, seeds=runs[: most_seeds["keel"]])
-                tasks.append(Task(f"keel/{table.name}/{method}", keel_run, arguments))
+    for name in names:
+        for method in methods:
+            tasks.append(Task(f"keel/{name}/{method}", keel_run, dict(name=name, method=method, seeds=seeds)))
+        tasks.append(Task(f"shares/{name}", shares_run, dict(name=name, seeds=seeds)))
+        tasks.append(Task(f"labels/{name}", labels_run, dict(name=name, seeds=seeds)))
     return tasks
 
 

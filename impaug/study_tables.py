@@ -11,10 +11,17 @@ __all__ = [
     "method_table",
     "sets_table",
     "family_scores",
+    "half_runs",
+    "family_means",
     "bootstrap_interval",
     "keel_table",
     "keel_lead",
     "undoubted",
+    "shares_table",
+    "labels_scores",
+    "labels_table",
+    "labels_lead",
+    "answers_table",
     "ablation_table",
     "corrected_t",
     "balancing_table",
@@ -22,11 +29,13 @@ __all__ = [
     "draw_methods",
     "draw_sets",
     "draw_ablation",
+    "draw_labels",
+    "draw_shares",
     "draw_balancing",
     "draw_study",
 ]
 
-# %% ../nbs/30_study_tables.ipynb #f3843ed5
+# %% ../nbs/30_study_tables.ipynb #25382b67
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -34,7 +43,7 @@ import seaborn as sns
 from scipy import stats
 
 from .data import InputError, choose
-from .methods import scalings
+from .methods import default_scaling, scalings
 from .sets import names_of
 from .study import fold_count, keel_halves, variants
 
@@ -99,18 +108,37 @@ def sets_table(
     return pd.concat([table.loc[True], pd.DataFrame(means).T])
 
 
-# %% ../nbs/30_study_tables.ipynb #b15e926c
+# %% ../nbs/30_study_tables.ipynb #3acfc166
 def family_scores(
     result,  # as `run_study` gives
     half,  # a key of `keel_halves`
     without=(),  # families to leave out
 ):
     "Mean NMI of each method and scaling (columns) in each family (rows): a DataFrame."
+    return family_means(half_runs(result, "keel", half, without), "nmi")
+
+
+# %% ../nbs/30_study_tables.ipynb #90be4f65
+def half_runs(
+    result,  # as `run_study` gives
+    part,  # "keel", "shares" or "labels"
+    half,  # a key of `keel_halves`
+    without=(),  # families to leave out
+):
+    "Records of a part of the study on that half of KEEL's tables: a DataFrame. `InputError` where there are none."
     groups = choose(keel_halves, half, "half")
-    runs = [one for one in result["keel"] if one["group"] in groups and one["family"] not in without]
+    runs = [one for one in result.get(part, []) if one["group"] in groups and one["family"] not in without]
     if not runs:
         raise InputError(f"half: there is no run on {half} tables; make some by impaug study --keel {half}")
-    by_table = pd.DataFrame(runs).groupby(["method", "scaling", "family", "set"], sort=False).nmi.mean()
+    return pd.DataFrame(runs)
+
+
+def family_means(
+    runs,  # as `half_runs` gives
+    value,  # a column of these
+):
+    "Mean of a value over seeds, then tables, of each method and scaling (columns) in each family (rows)."
+    by_table = runs.groupby(["method", "scaling", "family", "set"], sort=False)[value].mean()
     return by_table.groupby(["family", "method", "scaling"], sort=False).mean().unstack(["method", "scaling"])
 
 
@@ -173,6 +201,91 @@ def undoubted(
     idle_ones = [one for one in trusted if one["nmi"] < idle]
     share = len(idle_ones) / len(trusted) if trusted else np.nan
     return dict(runs=len(runs), undoubted=len(trusted), idle=len(idle_ones), share=share)
+
+
+# %% ../nbs/30_study_tables.ipynb #5f681396
+def shares_table(
+    result,  # as `run_study` gives
+    half,  # a key of `keel_halves`
+    without=(),  # families to leave out
+):
+    """Means over families for each way to balance, largest share first: a DataFrame.
+
+    `base` is the share of the true minority before, `share` after; `gain` is their difference, with its 95 %
+    interval (low, high), and `effective` the effective share of rows."""
+    runs = pd.concat([_label_free(result, half, without), half_runs(result, "shares", half, without)])
+    means = {value: _by_method(runs, value) for value in ("base", "balanced_share", "effective")}
+    rows = []
+    for method, share in means["balanced_share"].items():
+        base = means["base"][method]
+        low, high = bootstrap_interval(share - base)
+        row = dict(method=method, base=base.mean(), share=share.mean(), gain=(share - base).mean(), low=low, high=high)
+        rows.append(row | dict(effective=means["effective"][method].mean(), families=len(share)))
+    return pd.DataFrame(rows).sort_values("share", ascending=False, kind="stable").reset_index(drop=True)
+
+
+# %% ../nbs/30_study_tables.ipynb #b8416cc8
+def _label_free(result, half, without):
+    "Runs of `recommended`, and of the peers on standardised columns: to pick another scaling takes labels."
+    runs = half_runs(result, "keel", half, without)
+    return runs[(runs.method == "recommended") | (runs.scaling == default_scaling)]
+
+
+def _by_method(runs, value):
+    "Mean of a value of each method (columns) in each family (rows)."
+    return family_means(runs, value).droplevel("scaling", axis=1)
+
+
+# %% ../nbs/30_study_tables.ipynb #e42e9bd3
+def labels_scores(
+    result,  # as `run_study` gives
+    half,  # a key of `keel_halves`
+    without=(),  # families to leave out
+):
+    "Mean NMI of each method, without labels and with twenty (columns), in each family (rows): a DataFrame."
+    runs = pd.concat([_label_free(result, half, without), half_runs(result, "labels", half, without)])
+    return _by_method(runs, "nmi")
+
+
+def labels_table(
+    result,  # as `run_study` gives
+    half,  # a key of `keel_halves`
+    without=(),  # families to leave out
+):
+    "Mean NMI over families with its 95 % interval of each method, and the labels it asks for, best first: a DataFrame."
+    asking = set(half_runs(result, "labels", half, without).method)
+    rows = []
+    for method, values in labels_scores(result, half, without).items():
+        low, high = bootstrap_interval(values)
+        about = dict(method=method, labels="twenty" if method in asking else "")
+        rows.append(about | dict(mean=values.mean(), low=low, high=high, families=len(values)))
+    return pd.DataFrame(rows).sort_values("mean", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def labels_lead(
+    result,  # as `run_study` gives
+    half,  # a key of `keel_halves`
+    method,  # of `labels_table`
+    other,  # of `labels_table`
+    without=(),  # families to leave out
+):
+    "By how much the NMI of a method is ahead of another's (lead, low, high; paired), and in how many families (ahead)."
+    scores = labels_scores(result, half, without)
+    difference = scores[method] - scores[other]
+    low, high = bootstrap_interval(difference)
+    return dict(lead=float(difference.mean()), low=low, high=high, ahead=int((difference > 0).sum()))
+
+
+# %% ../nbs/30_study_tables.ipynb #b4b677f7
+def answers_table(
+    result,  # as `run_study` gives
+    half,  # a key of `keel_halves`
+    without=(),  # families to leave out
+):
+    "Of each way to ask: runs, and the share of them in which no answer was of the minority (`in_vain`): a DataFrame."
+    runs = half_runs(result, "labels", half, without)
+    by_method = runs.assign(in_vain=runs.minority_asked == 0).groupby("method", sort=False).in_vain
+    return by_method.agg(runs="size", in_vain="mean").reset_index()
 
 
 # %% ../nbs/30_study_tables.ipynb #9a076f2f
@@ -327,6 +440,37 @@ def draw_ablation(
     ax.invert_yaxis()
     ax.grid(axis="y", lw=0.3)
     _legend_below(ax)
+
+
+# %% ../nbs/30_study_tables.ipynb #17f96030
+def draw_labels(
+    table,  # as `labels_table` gives
+    ax,
+):
+    "Mean NMI over families and its 95 % interval, of methods without labels and with twenty."
+    for (labels, name), (color, marker) in zip({"": "no labels", "twenty": "twenty labels"}.items(), _styles()):
+        part = table[table.labels == labels]
+        _dots(ax, part.index, part.low, part["mean"], part.high, color=color, marker=marker, label=name)
+    ax.set_yticks(table.index, table.method, fontsize=7)
+    ax.set_xlabel("NMI, mean over families and 95 % interval", fontsize=8)
+    ax.set_xlim(left=0)
+    ax.invert_yaxis()
+    ax.grid(axis="y", lw=0.3)
+    ax.legend(fontsize=7, loc="lower right")
+
+
+def draw_shares(
+    table,  # as `shares_table` gives
+    ax,
+):
+    "What balancing adds to the share of the true minority: mean over families and 95 % interval."
+    color, marker = next(_styles())
+    _dots(ax, table.index, table.low, table.gain, table.high, color=color, marker=marker)
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set_yticks(table.index, table.method, fontsize=7)
+    ax.set_xlabel("gain of the minority's share: mean and 95 % interval", fontsize=8)
+    ax.invert_yaxis()
+    ax.grid(axis="y", lw=0.3)
 
 
 # %% ../nbs/30_study_tables.ipynb #45fd1875

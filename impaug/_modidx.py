@@ -55,7 +55,9 @@ d = {
             "impaug.consensus.doubts": ("consensus.html#doubts", "impaug/consensus.py"),
             "impaug.consensus.find_anchor": ("consensus.html#find_anchor", "impaug/consensus.py"),
             "impaug.consensus.frame": ("consensus.html#frame", "impaug/consensus.py"),
+            "impaug.consensus.is_clear": ("consensus.html#is_clear", "impaug/consensus.py"),
             "impaug.consensus.majority_mode": ("consensus.html#majority_mode", "impaug/consensus.py"),
+            "impaug.consensus.noise_cut": ("consensus.html#noise_cut", "impaug/consensus.py"),
             "impaug.consensus.separation": ("consensus.html#separation", "impaug/consensus.py"),
             "impaug.consensus.spacing": ("consensus.html#spacing", "impaug/consensus.py"),
         },
@@ -193,6 +195,7 @@ d = {
             "impaug.learn.train_in_groups": ("learn.html#train_in_groups", "impaug/learn.py"),
             "impaug.learn.train_restarts": ("learn.html#train_restarts", "impaug/learn.py"),
             "impaug.learn.training_options": ("learn.html#training_options", "impaug/learn.py"),
+            "impaug.learn.without_groups": ("learn.html#without_groups", "impaug/learn.py"),
         },
         "impaug.methods": {
             "impaug.methods.LargestCluster": ("methods.html#largestcluster", "impaug/methods.py"),

@@ -6,12 +6,16 @@
 __all__ = [
     "anchors",
     "trusted",
+    "clear",
+    "no_second_group",
     "majority_mode",
     "find_anchor",
     "frame",
     "spacing",
     "average_importance",
+    "noise_cut",
     "separation",
+    "is_clear",
     "doubts",
 ]
 
@@ -113,6 +117,26 @@ def average_importance(
     return mean
 
 
+# %% ../nbs/10_consensus.ipynb #32691d29
+def noise_cut(
+    X,  # rows, (n, n_features)
+    divide,  # from rows (m, n_features) to the side of each, (m,), 0 or 1
+    draws=4,  # how often each row is moved
+    max_rows=5000,  # so many rows, evenly spaced, are looked at
+):
+    "Share of rows that change sides when noise of the rows' `spacing` moves them, over each side's share; at most 2."
+    rng, rows = np.random.default_rng(0), X[sample_rows(len(X), max_rows)]
+    side = np.asarray(divide(rows)).astype(bool)
+    share = side.mean()
+    if share in (0, 1):
+        return 2.0
+    scale, changed = spacing(X), 1 / draws  # one change more than was seen: no side of a single row is steady
+    for _ in range(draws):
+        moved = rows + scale * rng.standard_normal(rows.shape)
+        changed += (np.asarray(divide(moved)).astype(bool) != side).sum() / draws
+    return float(min(2.0, changed / len(rows) * (1 / share + 1 / (1 - share))))
+
+
 # %% ../nbs/10_consensus.ipynb #50ef2935
 def separation(values):
     "Share of the variance of `values` (n,) that a split in two explains: 1 for two points, 3/4 for a uniform spread."
@@ -122,21 +146,40 @@ def separation(values):
     return float(1 - within / values.var())
 
 
-# %% ../nbs/10_consensus.ipynb #69e723e7
-trusted = dict(stability=(0.85, 1.0), separation=(0.97, 1.0), normalized_cut=(0.0, 0.2), share=(0.0, 0.5))
+# %% ../nbs/10_consensus.ipynb #8496712b
+trusted = dict(stability=(0.3, 1.0), network=(0.5, 1.0), share=(0.0, 0.5))
+clear = dict(against_null=0.5, gap=0.02)  # a division is clear at half of what the permuted table gives, or in a gap
+no_second_group = "no second group found"
 _doubts = dict(
     stability="the restarts disagree: mean NMI {:.2f} between those kept",
-    separation="importance has no clear gap: a split explains {:.2f} of its variance",
-    normalized_cut="the division severs many neighbours: normalized cut {:.2f}",
+    network="importance and the networks that learned it disagree: NMI {:.2f}",
     share="most rows lie above the threshold, so that those below it are the smaller side and were multiplied: {:.0%}",
+    noise_cut=no_second_group + ": noise cut {:.3f}, and {:.3f} with the columns permuted",
+    normalized_cut="the division severs neighbours nearly as one without groups does: normalized cut {:.3f}, "
+    "and {:.3f} with the columns permuted",
 )
 
 
+def is_clear(
+    diagnosis,  # as in `Learned`
+    measure,  # "noise_cut" or "normalized_cut"
+):
+    "Whether a measure of the division is well below what the permuted table gives, or shows a gap by itself."
+    value, null = diagnosis[measure], diagnosis[f"{measure}_null"]
+    return value <= clear["gap"] or value <= clear["against_null"] * null
+
+
 def doubts(
-    diagnosis,  # stability, separation, normalized_cut, share: as in `Learned`
+    diagnosis,  # stability, network, share, noise_cut, normalized_cut, and the last two with `_null`: as in `Learned`
 ):
     "Reasons not to trust the pseudo labels, as sentences; an empty list where there is none."
     reasons = []
+    if np.isnan(diagnosis["noise_cut_null"]):
+        reasons.append("not compared with a table without a second group: too few rows, or the preset does not ask")
+    else:
+        for measure in ("noise_cut", "normalized_cut"):
+            if not is_clear(diagnosis, measure):
+                reasons.append(_doubts[measure].format(diagnosis[measure], diagnosis[f"{measure}_null"]))
     for key, (least, most) in trusted.items():
         if np.isnan(diagnosis[key]):
             reasons.append("one restart cannot check itself: more restarts would show how far they agree")

@@ -33,7 +33,7 @@ report_figures = dict(
 )
 
 
-# %% ../nbs/08_experiment.ipynb #e93fad54
+# %% ../nbs/08_experiment.ipynb #731eb76c
 @dataclass(frozen=True)
 class Preset:
     "One reading of the experiment. The report states epochs, lr, batch_size, threshold and retrain_epochs of its own."
@@ -59,6 +59,7 @@ class Preset:
     keep: int = 8  # how many of them are averaged, at most
     choose_by: str = "cut"  # which are kept: a key of `impaug.learn.restart_criteria`
     threshold: str | float = "report"  # (max + min)/3; a key of `impaug.threshold.threshold_rules`, or another fraction
+    permutations: int = 0  # times that the columns are permuted, to see what a table without a second group gives
     smaller_is_minority: bool = False  # False: the pseudo minority lies above the threshold, however many rows that are
     k_neighbors: int = 5  # SMOTE's neighbours
     retrain_epochs: int = 20
@@ -85,6 +86,7 @@ presets = {
         anchor="beyond the majority",
         restarts=48,
         threshold="cut",
+        permutations=2,
         smaller_is_minority=True,
     ),
 }

@@ -6,6 +6,7 @@
 __all__ = [
     "fewest_rows",
     "restart_criteria",
+    "fewest_null_rows",
     "Learned",
     "training_options",
     "learn",
@@ -15,11 +16,12 @@ __all__ = [
     "join_fits",
     "neighbour_loss",
     "agree",
+    "without_groups",
 ]
 
-# %% ../nbs/22_learn.ipynb #579ce071
+# %% ../nbs/22_learn.ipynb #c8957894
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 from numbers import Integral
@@ -30,8 +32,8 @@ from sklearn.metrics import normalized_mutual_info_score
 from tqdm.auto import tqdm
 
 from .checks import check_rows
-from .consensus import anchors, average_importance, doubts, frame, separation, spacing
-from .data import choose
+from .consensus import anchors, average_importance, doubts, frame, noise_cut, separation, spacing
+from .data import InputError, choose
 from .engine import ImportanceFit, sensible_batch, train_importance
 from .experiment import presets
 from .model import EntropyLoss
@@ -39,7 +41,7 @@ from .threshold import find_threshold, neighbours, normalized_cut
 from .threshold import pseudo_labels, sample_rows, threshold_rule
 
 
-# %% ../nbs/22_learn.ipynb #b3098df9
+# %% ../nbs/22_learn.ipynb #e9d611be
 @dataclass
 class Learned:
     "What was learned from n rows, of which no label was known."
@@ -55,7 +57,7 @@ class Learned:
     loss_curve: np.ndarray  # (kept, epochs): mean loss over the batches
     monitored: list  # what the monitor returned, an entry an epoch; its first axis is all restarts
     anchor: np.ndarray  # (n_features,): the point that importance scales about
-    diagnosis: dict  # stability, network, separation, normalized_cut, share: see `doubts`
+    diagnosis: dict  # what was measured without labels, by name: see `doubts`
 
     @property
     def doubts(self):
@@ -104,7 +106,7 @@ def _restart(fit, s):
     return ImportanceFit(fit.importance[part], fit.clusters[part], fit.loss_curve[part], fit.networks[part], monitored)
 
 
-# %% ../nbs/22_learn.ipynb #9ca3848a
+# %% ../nbs/22_learn.ipynb #9059b8e6
 def learn(
     rows,  # scaled rows, (n, n_features), finite
     preset="recommended",  # a key of `presets`, or a `Preset`
@@ -134,6 +136,8 @@ def learn(
             restarts = [10_000 * one + s for s in range(preset.restarts)]
             fits.append(train(restarts, verbose=verbose and not several))
     learned = [agree(fit, X, graph, anchor, preset) for fit in fits]
+    for one, its_seed in zip(learned, seeds):
+        one.diagnosis |= without_groups(X, preset, its_seed)
     return learned[0] if isinstance(seed, Integral) else learned
 
 
@@ -259,7 +263,7 @@ def _by_loss(fit, labels, p, graph):
 restart_criteria = {"cut": _by_cut, "neighbour": _by_neighbours, "loss": _by_loss}
 
 
-# %% ../nbs/22_learn.ipynb #b65253f1
+# %% ../nbs/22_learn.ipynb #be40183c
 def agree(
     fit,  # an `ImportanceFit`
     X,  # the rows it was trained on, (n, n_features)
@@ -281,8 +285,10 @@ def agree(
     if preset.smaller_is_minority and labels.mean() > 0.5:
         importance, threshold, labels = -importance, -threshold, 1 - labels
     turned = [(p[s].argmax(-1) == labels).mean() < 0.5 for s in kept]
+    networks = [fit.networks[s] for s in kept]
     clusters = (_vote(p[kept], turned)[:, 1] > 0.5).astype(np.int64)
     diagnosis = dict(
+        noise_cut=noise_cut(X, lambda rows: _vote(_probabilities(networks, rows), turned)[:, 1] > 0.5),
         stability=_mean_pairwise_nmi(each[kept]),
         network=float(normalized_mutual_info_score(labels, clusters)),
         separation=separation(importance),
@@ -295,7 +301,7 @@ def agree(
         pseudo_labels=labels,
         clusters=clusters,
         partitions=fit.clusters[kept],
-        networks=[fit.networks[s] for s in kept],
+        networks=networks,
         turned=turned,
         kept=kept,
         loss_curve=fit.loss_curve[kept],
@@ -309,3 +315,32 @@ def _mean_pairwise_nmi(labelings):
     "Mean NMI between labelings (S, n); NaN for a single one."
     pairs = [normalized_mutual_info_score(one, other) for one, other in combinations(labelings, 2)]
     return float(np.mean(pairs)) if pairs else float("nan")
+
+
+# %% ../nbs/22_learn.ipynb #9f172d14
+fewest_null_rows = 50
+
+
+def without_groups(
+    X,  # rows, (n, n_features)
+    preset,  # a `Preset`: how often columns are permuted, and how learning goes
+    seed,  # of the permutations and of what is learned from them
+):
+    """Least noise cut and normalized cut that were learned from the rows with their columns permuted: a dict.
+
+    Its values are NaN where the rows are too few to tell, and where the preset permutes nothing."""
+    null = dict(noise_cut_null=float("nan"), normalized_cut_null=float("nan"))
+    if not preset.permutations or len(X) < fewest_null_rows:
+        return null
+    restarts = min(preset.restarts, len(criteria_of(preset)))
+    lighter = replace(preset, restarts=restarts, keep=-(-restarts // 3), permutations=0)
+    rows = X[sample_rows(len(X), 2000)]
+    rng = np.random.default_rng(seed)
+    diagnoses = []
+    for _ in range(preset.permutations):
+        permuted = rng.permuted(rows, axis=0)
+        try:
+            diagnoses.append(learn(permuted, lighter, int(rng.integers(2**16))).diagnosis)
+        except InputError:  # nothing can be learned from it: no division at all
+            diagnoses.append(dict(noise_cut=2.0, normalized_cut=2.0))
+    return {f"{name}_null": min(one[name] for one in diagnoses) for name in ("noise_cut", "normalized_cut")}

@@ -176,6 +176,7 @@ d = {
         "impaug.learn": {
             "impaug.learn.Learned": ("learn.html#learned", "impaug/learn.py"),
             "impaug.learn.Learned.doubts": ("learn.html#learned.doubts", "impaug/learn.py"),
+            "impaug.learn.Learned.no_second_group": ("learn.html#learned.no_second_group", "impaug/learn.py"),
             "impaug.learn.Learned.predict": ("learn.html#learned.predict", "impaug/learn.py"),
             "impaug.learn.Learned.predict_proba": ("learn.html#learned.predict_proba", "impaug/learn.py"),
             "impaug.learn._by_cut": ("learn.html#_by_cut", "impaug/learn.py"),

@@ -19,7 +19,7 @@ __all__ = [
     "without_groups",
 ]
 
-# %% ../nbs/22_learn.ipynb #c8957894
+# %% ../nbs/22_learn.ipynb #0d49085b
 import warnings
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,7 +32,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from tqdm.auto import tqdm
 
 from .checks import check_rows
-from .consensus import anchors, average_importance, doubts, frame, noise_cut, separation, spacing
+from .consensus import anchors, average_importance, doubts, frame, no_second_group, noise_cut, separation, spacing
 from .data import InputError, choose
 from .engine import ImportanceFit, sensible_batch, train_importance
 from .experiment import presets
@@ -41,7 +41,7 @@ from .threshold import find_threshold, neighbours, normalized_cut
 from .threshold import pseudo_labels, sample_rows, threshold_rule
 
 
-# %% ../nbs/22_learn.ipynb #e9d611be
+# %% ../nbs/22_learn.ipynb #9ef134f8
 @dataclass
 class Learned:
     "What was learned from n rows, of which no label was known."
@@ -63,6 +63,11 @@ class Learned:
     def doubts(self):
         "Reasons not to trust the pseudo labels: a list of sentences."
         return doubts(self.diagnosis)
+
+    @property
+    def no_second_group(self):
+        "Whether the division is no steadier than what the same table gives with its columns permuted."
+        return any(one.startswith(no_second_group) for one in self.doubts)
 
     def predict(self, rows):
         "Vote of the kept networks on rows (m, n_features), scaled as in training: int64 (m,), 1 pseudo minority."

@@ -187,7 +187,7 @@ def parse_threshold(context, option, text):
     return rule
 
 
-# %% ../nbs/36_cli.ipynb #03bbf0f0
+# %% ../nbs/36_cli.ipynb #544c87c5
 @app.command(short_help="Balance a table of your own.")
 @click.argument("source", metavar="IN")
 @click.option(
@@ -220,8 +220,9 @@ def parse_threshold(context, option, text):
 @click.option("--sep", help="What separates cells, such as ';'.  [default: by the file's suffix]")
 @click.option("--plot", metavar="FILE", help="Also draw the outcome: a .png, .svg or .pdf file.")
 @click.option("--report", "page", metavar="FILE", help="Also write a page on the outcome: a .html file.")
+@click.option("--strict", is_flag=True, help="Write nothing and end with 3 where no second group is found.")
 @click.option("--quiet", is_flag=True, help="Warnings alone: no table of columns, no progress bar, no closing lines.")
-def balance(source, out, target, ids, preset, threshold, restarts, seed, sep, plot, page, quiet):
+def balance(source, out, target, ids, preset, threshold, restarts, seed, sep, plot, page, strict, quiet):
     """Learn a minority from the rows of IN alone, and write them with synthetic rows of it to OUT.
 
     IN is a .csv, .tsv or .parquet file with column names in the first line, or - for CSV on standard input. Columns
@@ -239,6 +240,9 @@ def balance(source, out, target, ids, preset, threshold, restarts, seed, sep, pl
     balanced = uninterrupted(balance_table, table, **chosen, announce=announce, verbose=not quiet)
     for line in balanced.learned.doubts:
         click.echo(f"warning: the pseudo labels are in doubt: {line}", err=True)
+    if strict and balanced.learned.no_second_group:
+        click.echo("impaug: nothing was written; leave out --strict to write the table all the same", err=True)
+        click.get_current_context().exit(3)
     if balanced.explanation.hint:
         click.echo(f"warning: {plain(balanced.explanation.hint, 200)}", err=True)
     data, contents = table_bytes(balanced.frame, out, sep, balanced.aside), {}

@@ -19,7 +19,7 @@ __all__ = [
     "without_groups",
 ]
 
-# %% ../nbs/22_learn.ipynb #d8a4eed3
+# %% ../nbs/22_learn.ipynb #a9595f25
 import warnings
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,17 +32,8 @@ from sklearn.metrics import normalized_mutual_info_score
 from tqdm.auto import tqdm
 
 from .checks import check_rows
-from impaug.consensus import (
-    anchors,
-    average_importance,
-    doubts,
-    frame,
-    no_second_group,
-    no_second_group,
-    noise_cut,
-    separation,
-    spacing,
-)
+from .consensus import anchors, average_importance, doubts, frame, no_second_group
+from .consensus import noise_cut, separation, spacing
 from .data import InputError, choose
 from .engine import ImportanceFit, sensible_batch, train_importance
 from .experiment import presets
@@ -51,7 +42,7 @@ from .threshold import find_threshold, neighbours, normalized_cut
 from .threshold import pseudo_labels, sample_rows, threshold_rule
 
 
-# %% ../nbs/22_learn.ipynb #faf30752
+# %% ../nbs/22_learn.ipynb #5f738bea
 @dataclass
 class Learned:
     "What was learned from n rows, of which no label was known."
@@ -73,11 +64,6 @@ class Learned:
     def doubts(self):
         "Reasons not to trust the pseudo labels: a list of sentences."
         return doubts(self.diagnosis)
-
-    @property
-    def no_second_group(self):
-        "Whether the division is no steadier than what the same table gives with its columns permuted."
-        return any(one.startswith(no_second_group) for one in self.doubts)
 
     @property
     def no_second_group(self):

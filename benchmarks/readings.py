@@ -61,7 +61,9 @@ def measure(preset, wisconsin):
     rows, y = split_rows(wisconsin, preset).rows, wisconsin.target
     options = training_options(preset, len(rows))
     # Trained as `learn` trains, and cut here: some readings leave no row below the threshold, which `learn` refuses.
-    fit = train_importance(rows, seeds, monitor=lambda importance, clusters: clusters, **options)
+    fit = train_importance(
+        rows, seeds, criterion=preset.criterion, monitor=lambda importance, clusters: clusters, **options
+    )
     curve = []
     for clusters in fit.monitored:
         curve.append([normalized_mutual_info_score(y, one) for one in clusters])

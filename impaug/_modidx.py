@@ -78,6 +78,7 @@ d = {
             "impaug.engine.Batch": ("engine.html#batch", "impaug/engine.py"),
             "impaug.engine.Chunk": ("engine.html#chunk", "impaug/engine.py"),
             "impaug.engine.Chunk.__init__": ("engine.html#chunk.__init__", "impaug/engine.py"),
+            "impaug.engine.Chunk.draw": ("engine.html#chunk.draw", "impaug/engine.py"),
             "impaug.engine.Chunk.importance_gradient": ("engine.html#chunk.importance_gradient", "impaug/engine.py"),
             "impaug.engine.Chunk.load": ("engine.html#chunk.load", "impaug/engine.py"),
             "impaug.engine.ImportanceFit": ("engine.html#importancefit", "impaug/engine.py"),
@@ -111,6 +112,7 @@ d = {
             "impaug.engine.run_epochs": ("engine.html#run_epochs", "impaug/engine.py"),
             "impaug.engine.sensible_batch": ("engine.html#sensible_batch", "impaug/engine.py"),
             "impaug.engine.train_importance": ("engine.html#train_importance", "impaug/engine.py"),
+            "impaug.engine.twin_places": ("engine.html#twin_places", "impaug/engine.py"),
         },
         "impaug.evaluate": {"impaug.evaluate.scores": ("evaluate.html#scores", "impaug/evaluate.py")},
         "impaug.experiment": {

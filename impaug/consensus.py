@@ -57,7 +57,7 @@ def find_anchor(
     return mode - reach * np.ptp(along) * direction / length
 
 
-# %% ../nbs/10_consensus.ipynb #e3ea0253
+# %% ../nbs/10_consensus.ipynb #38269a3a
 def frame(
     X,  # rows, (n, n_features)
 ):
@@ -74,11 +74,17 @@ def spacing(
     k=10,  # which neighbour counts
     max_rows=1000,  # so many rows, evenly spaced, are looked at, lest the spacing shrink with the number of rows
 ):
-    "How far rows lie apart along one column: median distance of a row to its `k`-th nearest, over sqrt(n_features)."
+    """How far rows lie apart along one column: median distance of a distinct row to its `k`-th nearest, over
+    sqrt(n_features), and at most what two rows differ by (root mean square). `InputError` where all rows are alike."""
     distinct = np.unique(X[sample_rows(len(X), max_rows)], axis=0)
-    k = min(k, len(distinct) - 1)
-    distance, _ = NearestNeighbors(n_neighbors=k).fit(distinct).kneighbors()
-    return float(np.median(distance[:, -1])) / np.sqrt(X.shape[1])
+    if len(distinct) == 1:  # those that differ are few among many, and all rows must be searched for them
+        distinct = np.unique(X, axis=0)
+        distinct = distinct[sample_rows(len(distinct), max_rows)]
+    if len(distinct) == 1:
+        raise InputError("X: its rows are all alike; add columns that tell rows apart")
+    distance, _ = NearestNeighbors(n_neighbors=min(k, len(distinct) - 1)).fit(distinct).kneighbors()
+    two_rows = np.sqrt(2 * ((X - X.mean(axis=0)) ** 2).sum(axis=1).mean())
+    return float(min(np.median(distance[:, -1]), two_rows)) / np.sqrt(X.shape[1])
 
 
 # %% ../nbs/10_consensus.ipynb #c8721f32

@@ -15,6 +15,7 @@ __all__ = [
     "ImportanceVector",
     "Batch",
     "Chunk",
+    "twin_places",
     "chunk_rows",
     "Trainer",
     "ImportanceFit",
@@ -234,7 +235,7 @@ class ImportanceVector:
             self.adam.step()
 
 
-# %% ../nbs/21_engine.ipynb #c812fc5b
+# %% ../nbs/21_engine.ipynb #692f2529
 @dataclass
 class Batch:
     "One batch of a `Chunk`: the buffers it passes through, and its slices of the chunk."
@@ -252,16 +253,13 @@ class Chunk:
     With `noise`, a batch of b rows is followed by the same b rows as their twins, which noise has moved."""
 
     def __init__(self, net, c, batch_size, noise=0.0):
-        self.noise, n_features = noise, net.shapes[0][0]
-        copies = 2 if noise else 1
-        self.source = torch.arange(c).split(batch_size)
-        self.source = torch.cat([part.repeat(copies) for part in self.source]).to(net.flat.device)
-        self.twins = torch.arange(copies * c).split(copies * batch_size)
-        self.twins = torch.cat([part[len(part) // copies :] for part in self.twins]).to(net.flat.device)
-        self.rows = net.flat.new_empty(net.n, copies * c, n_features)
-        self.moved = net.flat.new_empty(net.n, c, n_features) if noise else None
-        self.w, self.gradient, self.losses = net.flat.new_empty(3, net.n, copies * c).unbind()
-        batch_size, c = copies * batch_size, copies * c
+        self.noise, self.own_batch, n_features = noise, batch_size, net.shapes[0][0]
+        self.source, self.twins = twin_places(c, batch_size, net.flat.device) if noise else (None, None)
+        self.drawn = torch.empty(net.n, c, n_features) if noise else None
+        if noise:
+            c, batch_size = 2 * c, 2 * batch_size
+        self.rows = net.flat.new_empty(net.n, c, n_features)
+        self.w, self.gradient, self.losses = net.flat.new_empty(3, net.n, c).unbind()
         passes = {b: Pass(net, b) for b in {min(batch_size, c), c % batch_size} - {0}}
         self.batches = []
         for start in range(0, c, batch_size):
@@ -284,15 +282,28 @@ class Chunk:
         self.rows.sub_(anchor)
         torch.gather(importance.values, 1, order, out=self.w)
         if self.noise:
-            for one, generator in zip(self.moved, generators):
-                one.copy_(torch.empty(one.shape).normal_(generator=generator))
-            self.rows.index_add_(1, self.twins, self.moved, alpha=self.noise)
+            self.draw(generators)
+            self.rows.index_add_(1, self.twins, self.drawn.to(self.rows), alpha=self.noise)
+
+    def draw(self, generators):
+        "Normal noise, batch by batch, so that it does not depend on how many rows are fetched at a time."
+        for part in self.drawn.split(self.own_batch, dim=1):
+            for one, generator in zip(part, generators):
+                one.normal_(generator=generator)
 
     def importance_gradient(self):
         "The gradient of each row's importance, (S, c): a row and its twin share it."
         if not self.noise:
             return self.gradient
-        return self.gradient.new_zeros(self.moved.shape[:2]).index_add_(1, self.source, self.gradient)
+        return self.gradient.new_zeros(self.drawn.shape[:2]).index_add_(1, self.source, self.gradient)
+
+
+def twin_places(c, batch_size, device):
+    "Where each of the 2c rows of a chunk with twins comes from, (2c,), and which of them are the twins, (c,)."
+    batches = torch.arange(c).split(batch_size)
+    source = torch.cat([batch.repeat(2) for batch in batches])
+    twins = torch.cat([batch + batch[-1] + 1 for batch in batches])
+    return source.to(device), twins.to(device)
 
 
 def chunk_rows(n_restarts, n, n_features, batch_size):
@@ -373,7 +384,7 @@ def one_thread():
         torch.set_num_threads(before)
 
 
-# %% ../nbs/21_engine.ipynb #b3ce65cc
+# %% ../nbs/21_engine.ipynb #43660aec
 def train_importance(
     X,  # rows, (n, n_features), scaled, without missing values
     seeds=(0,),  # one restart each
@@ -400,7 +411,7 @@ def train_importance(
     criterion gets the logits of both, (2n, n_clusters), as `SelfAugmentedLoss` expects them.
 
     Raises `InputError` where `X` cannot be learned from, `batch_size` exceeds its rows, `criterion` gives no scalar
-    or `device` is not there."""
+    or wants twins and gets none, or `device` is not there."""
     rows = as_rows(X, dtype, device)
     n, d = rows.shape
     batch_size = batch_size or sensible_batch(n)
@@ -409,6 +420,11 @@ def train_importance(
     anchor = torch.as_tensor(np.zeros(d) if anchor is None else anchor, dtype=dtype, device=device)
     if anchor.shape != (d,):
         raise InputError(f"anchor: shape {tuple(anchor.shape)} for {d} columns; pass one value a column")
+    if getattr(criterion, "noise", 0.0) and not noise:
+        raise InputError(
+            "noise: 0, but the criterion compares rows with their twins; pass how far these lie off, for example "
+            "criterion.noise * spacing(X)"
+        )
     loss_gradient = gradient_of(criterion, n_clusters)
     net = StackedMLP([mlp(d, hidden, n_clusters, seed=s) for s in seeds], dtype, device, lr, weight_decay)
     with enough_memory(len(seeds)):

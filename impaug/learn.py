@@ -174,12 +174,13 @@ def _uncentred(network, centre, unit):
     return network
 
 
-# %% ../nbs/22_learn.ipynb #ca28c3d3
+# %% ../nbs/22_learn.ipynb #48fe0d53
 def criteria_of(
     preset,  # a `Preset`
 ):
-    "The preset's criteria: a tuple, of one where the preset names one."
-    return preset.criterion if isinstance(preset.criterion, tuple) else (preset.criterion,)
+    "The preset's criteria, at most one a restart: a tuple, of one where the preset names one."
+    criteria = preset.criterion if isinstance(preset.criterion, tuple) else (preset.criterion,)
+    return criteria[: preset.restarts]
 
 
 def _groups(seeds, criteria, group):
@@ -200,7 +201,8 @@ def train_in_groups(
     **kwargs,  # handed to `train_importance`
 ):
     "An `ImportanceFit` of all restarts; after an interrupt, of those in finished groups."
-    group, fits, apart = max(1, min(group, 2**23 // len(X))), [], spacing(X)
+    group, fits = max(1, min(group, 2**23 // len(X))), []
+    apart = spacing(X) if any(getattr(criterion, "noise", 0.0) for criterion in criteria) else 0.0
     with tqdm(total=len(seeds), desc="restarts", unit="restart", disable=not verbose) as progress:
         try:
             for criterion, part in _groups(seeds, criteria, group):

@@ -55,7 +55,7 @@ __all__ = [
     "study_json",
 ]
 
-# %% ../nbs/29_study.ipynb #0c718068
+# %% ../nbs/29_study.ipynb #c5774b10
 import json
 import time
 import warnings
@@ -82,6 +82,7 @@ from .data import InputError, choose, load_wisconsin, preprocessor
 from .engine import train_importance
 from .evaluate import scores
 from .experiment import presets
+from .explanation import explain
 from .learn import learn
 from .model import EntropyLoss, SelfAugmentedLoss
 from .methods import available, classifiers, default_scaling, keel_peers, missing_packages, peers, scalings
@@ -223,7 +224,7 @@ def set_rows(
     return preprocessor(preset.scaling, preset.missing).fit_transform(X), y
 
 
-# %% ../nbs/29_study.ipynb #ee2be3c7
+# %% ../nbs/29_study.ipynb #14420b9f
 def learned_record(
     name,  # of an entry of `impaug.sets.table_sets` or `keel_sets()`
     seed,  # of importance
@@ -231,14 +232,16 @@ def learned_record(
 ):
     """`recommended`, unchanged, on a table: one record.
 
-    Scores of importance and of the networks' vote, the share after balancing, the diagnosis and doubts."""
+    Scores of importance and of the networks' vote, the share after balancing, the diagnosis and doubts, and whether
+    the explanation names one column that alone makes the split."""
     preset = presets["recommended"]
     rows, y = set_rows(name, preset)
     learned = learn(rows, preset, seed)
     record = judged(y, learned.pseudo_labels, set=name, seed=seed, **about)
     record["clusters_nmi"] = float(normalized_mutual_info_score(y, learned.clusters))
     shares = share_record(y, group_weights(learned.pseudo_labels))
-    return record | shares | learned.diagnosis | dict(doubts=learned.doubts)
+    one_column = bool(explain(binary_set(name)[0], learned.pseudo_labels).alone)
+    return record | shares | learned.diagnosis | dict(doubts=learned.doubts, one_column=one_column)
 
 
 def set_run(

@@ -188,16 +188,18 @@ def keel_lead(
     )
 
 
-# %% ../nbs/30_study_tables.ipynb #4f12e12c
+# %% ../nbs/30_study_tables.ipynb #21893613
 def undoubted(
     result,  # as `run_study` gives
     half,  # a key of `keel_halves`
     idle=0.1,  # NMI below which an answer is idle
 ):
-    "Runs of `recommended`, how many of them came without a doubt, how many of those are idle, and the share of these."
+    """Runs of `recommended`, how many came without a doubt, how many of those are idle, and the share of these.
+
+    An answer that is named as the split of one column warns its reader, and is not counted."""
     groups = choose(keel_halves, half, "half")
     runs = [one for one in result["keel"] if one["group"] in groups and one["method"] == "recommended"]
-    trusted = [one for one in runs if not one["doubts"]]
+    trusted = [one for one in runs if not one["doubts"] and not one["one_column"]]
     idle_ones = [one for one in trusted if one["nmi"] < idle]
     share = len(idle_ones) / len(trusted) if trusted else np.nan
     return dict(runs=len(runs), undoubted=len(trusted), idle=len(idle_ones), share=share)

@@ -170,7 +170,7 @@ def study(seeds, seed, out, json_file, jobs, checkpoint, keel, quiet):
     if not quiet:
         click.echo(
             f"\nWrote {os.path.relpath(json_file)} and the figures in {out}/. Look next at {out}/study.png, "
-            "then at nbs/12_results.ipynb."
+            "then at nbs/13_results.ipynb."
         )
 
 

@@ -11,6 +11,8 @@ __all__ = [
     "sets_seen",
     "sets_unseen",
     "keel_known",
+    "textbook_kinds",
+    "textbook_sets",
     "TableSet",
     "one_class",
     "skewed_pair",
@@ -21,23 +23,32 @@ __all__ = [
     "keel_sets",
     "names_of",
     "binary_set",
+    "minority_rows",
+    "round_clouds",
+    "two_moons",
+    "two_rings",
+    "elongated_groups",
+    "unequal_density",
+    "correlated_cloud",
+    "permuted_columns",
+    "TextbookSet",
     "study_rows",
 ]
 
-# %% ../nbs/27_sets.ipynb #115caa2d
+# %% ../nbs/27_sets.ipynb #60c925ca
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.util import find_spec
 from io import StringIO
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_circles, make_moons
 from sklearn.preprocessing import OneHotEncoder
 
 from .data import choose, load_wisconsin, preprocessor
@@ -219,6 +230,142 @@ def binary_set(
 
 # %% ../nbs/27_sets.ipynb #e3863ef9
 keel_known = ("australian", "iris", "wdbc")
+
+
+# %% ../nbs/27_sets.ipynb #809712b1
+def minority_rows(
+    n,  # rows
+    share,  # of them in the minority
+):
+    "Labels of so many rows, the minority first: int64 (n,)."
+    return (np.arange(n) < round(share * n)).astype(np.int64)
+
+
+def round_clouds(
+    seed,
+    n=1000,  # rows
+    columns=2,
+    share=0.3,  # of the rows in the smaller cloud; 0 leaves a single cloud
+    distance=1.2 * 20**0.5,  # between the centres, along the diagonal, in deviations of a cloud
+):
+    "Two round clouds of unit variance: rows (n, columns) and labels (n,), 1 in the smaller cloud."
+    y = minority_rows(n, share)
+    rows = np.random.default_rng(seed).normal(size=(n, columns))
+    rows[y == 1] += distance / columns**0.5
+    return rows, y
+
+
+# %% ../nbs/27_sets.ipynb #8b827838
+def two_moons(
+    seed,
+    n=1000,  # rows
+    share=0.3,  # of the rows in the smaller moon
+):
+    "Two half circles that reach into each other: rows (n, 2) and labels (n,), 1 in the smaller one."
+    few = round(share * n)
+    return make_moons((n - few, few), noise=0.08, random_state=seed)
+
+
+def two_rings(
+    seed,
+    n=1000,  # rows
+    share=0.3,  # of the rows in the inner ring
+):
+    "A ring within a ring: rows (n, 2) and labels (n,), 1 in the inner one."
+    few = round(share * n)
+    return make_circles((n - few, few), noise=0.05, factor=0.4, random_state=seed)
+
+
+def elongated_groups(
+    seed,
+    n=1000,  # rows
+    share=0.3,  # of the rows in the smaller group
+):
+    "Two groups six times as long as wide, side by side and aslant: rows (n, 2) and labels (n,), 1 in the smaller one."
+    y = minority_rows(n, share)
+    along, across = np.random.default_rng(seed).normal(size=(2, n)) * [[3.0], [0.5]]
+    across += 4 * y
+    return np.stack([along - across, along + across], axis=1) / 2**0.5, y
+
+
+def unequal_density(
+    seed,
+    n=1000,  # rows
+    share=0.3,  # of the rows in the smaller group
+    deviations=(2.0, 0.4),  # of the larger and of the smaller group
+):
+    "Two round groups of which one is tighter: rows (n, 2) and labels (n,), 1 in the smaller one."
+    y = minority_rows(n, share)
+    rows = np.random.default_rng(seed).normal(size=(n, 2)) * np.take(deviations, y)[:, None]
+    rows[:, 0] += 6 * y
+    return rows, y
+
+
+# %% ../nbs/27_sets.ipynb #2774f528
+def correlated_cloud(
+    seed,
+    n=1000,  # rows
+    columns=20,
+):
+    "One cloud whose columns are mixed at random: rows (n, columns) and labels (n,), all 0."
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, columns)) @ rng.normal(size=(columns, columns)), minority_rows(n, 0)
+
+
+def permuted_columns(
+    seed,
+    make=round_clouds,  # from a seed to rows and labels
+):
+    "Rows of another table, each column permuted by itself: rows (n, n_features) and labels (n,), all 0."
+    rows, y = make(seed)
+    return np.random.default_rng(seed).permuted(rows, axis=0), np.zeros_like(y)
+
+
+def _report_rows(seed):
+    return binary_set("wisconsin")
+
+
+# %% ../nbs/27_sets.ipynb #4f0d2b66
+textbook_kinds = ("clouds", "shapes", "no second group")
+
+
+@dataclass(frozen=True)
+class TextbookSet:
+    "A made-up table: what everybody tries first."
+
+    name: str
+    make: Callable  # from a seed to rows (n, n_features) and labels (n,), 1 for the minority
+    kind: str  # one of `textbook_kinds`
+    each_step: bool = False  # whether the study tries each step from the report's loss to the preset on it
+
+
+def _list_textbook():
+    sets = []
+    for n, columns, share in product((1_000, 10_000), (2, 20, 50), (0.3, 0.1)):
+        make = partial(round_clouds, n=n, columns=columns, share=share)
+        sets.append(TextbookSet(f"clouds, {n:,} x {columns}, {share:.0%}", make, "clouds", each_step=n == 1_000))
+    wide = partial(unequal_density, deviations=(0.4, 2.0))
+    shapes = {
+        "moons": two_moons,
+        "rings": two_rings,
+        "elongated": elongated_groups,
+        "tight beside wide": unequal_density,
+        "wide beside tight": wide,
+    }
+    for name, make in shapes.items():
+        sets.append(TextbookSet(name, make, "shapes", each_step=True))
+    few, many = (partial(round_clouds, columns=columns, share=0) for columns in (2, 20))
+    single = {
+        "one cloud, 2 columns": few,
+        "one cloud, 20 columns": many,
+        "one cloud, correlated": correlated_cloud,
+        "clouds, columns permuted": partial(permuted_columns, make=partial(round_clouds, columns=20)),
+        "the report's table, columns permuted": partial(permuted_columns, make=_report_rows),
+    }
+    return sets + [TextbookSet(name, make, "no second group") for name, make in single.items()]
+
+
+textbook_sets = _list_textbook()
 
 
 # %% ../nbs/27_sets.ipynb #6fa2588b

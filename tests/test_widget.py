@@ -157,7 +157,7 @@ def test_theme_follows_the_page(opened):
 
 def stored_widget():
     "The widget as the notebook's outputs store it."
-    notebook = json.loads((Path(__file__).parent.parent / "nbs" / "11_explore.ipynb").read_text(encoding="utf-8"))
+    notebook = json.loads((Path(__file__).parent.parent / "nbs" / "12_explore.ipynb").read_text(encoding="utf-8"))
     outputs = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
     html = ["".join(data.get("text/html", "")) for data in outputs]
     return next(text for text in html if '<form class="impaug"' in text)
@@ -167,7 +167,7 @@ def test_stored_widget_is_in_step_with_the_template():
     template = files("impaug").joinpath("templates", "trajectories.html").read_text(encoding="utf-8")
     html = stored_widget()
     parts = [part.strip() in html for part in re.split("%data%|%fallback%", template)]
-    assert all(parts), "the template has changed: execute nbs/11_explore.ipynb again"
+    assert all(parts), "the template has changed: execute nbs/12_explore.ipynb again"
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])

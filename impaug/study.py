@@ -8,6 +8,8 @@ __all__ = [
     "keel_halves",
     "weightings",
     "askers",
+    "textbook_steps",
+    "textbook_peers",
     "variants",
     "balances",
     "parts",
@@ -36,6 +38,7 @@ __all__ = [
     "ask_random",
     "ask_nearest",
     "labels_run",
+    "textbook_run",
     "ablation_run",
     "Training",
     "Answer",
@@ -46,6 +49,7 @@ __all__ = [
     "balancing_run",
     "Task",
     "study_tasks",
+    "textbook_tasks",
     "keel_tasks",
     "run_task",
     "read_checkpoint",
@@ -84,10 +88,10 @@ from .evaluate import scores
 from .experiment import presets
 from .explanation import explain
 from .learn import learn
-from .model import EntropyLoss, SelfAugmentedLoss
 from .methods import available, classifiers, default_scaling, keel_peers, missing_packages, peers, scalings
+from .model import EntropyLoss, SelfAugmentedLoss
 from .runs import split_rows
-from .sets import binary_set, keel_groups, keel_sets, names_of, sets_seen, sets_unseen, study_rows
+from .sets import binary_set, keel_groups, keel_sets, names_of, sets_seen, sets_unseen, study_rows, textbook_sets
 from .smote import oversample
 
 
@@ -457,6 +461,47 @@ def _answers(y, asked):
     return ask
 
 
+# %% ../nbs/29_study.ipynb #90798756
+textbook_steps = {
+    "the report's loss": dict(criterion=EntropyLoss(), centred=False),
+    "rows centred": dict(criterion=EntropyLoss()),
+    "steady under noise": dict(criterion=SelfAugmentedLoss()),
+    "recommended": {},
+}
+textbook_peers = dict(kmeans="KMeans", gmm="GMM, full")
+
+
+def textbook_run(
+    name,  # of an entry of `impaug.sets.textbook_sets`
+    seed,  # of the table, of importance and of the peers
+    step="recommended",  # a key of `textbook_steps`
+):
+    """A step on a textbook case: one record, in a list.
+
+    `agreement` is the NMI between the labels of importance and the networks' vote. `nmi` and `clusters_nmi` score the
+    two, and are left out where there is no second group. Peers stand in the record of `recommended`."""
+    case = choose({one.name: one for one in textbook_sets}, name, "name")
+    preset = replace(presets["recommended"], **choose(textbook_steps, step, "step"))
+    X, y = case.make(seed)
+    learned = learn(preprocessor(preset.scaling, preset.missing).fit_transform(X), preset, seed)
+    record = dict(set=name, kind=case.kind, step=step, seed=seed, rows=len(X), columns=X.shape[1])
+    record["agreement"] = float(normalized_mutual_info_score(learned.pseudo_labels, learned.clusters))
+    if y.any():
+        record["nmi"] = float(normalized_mutual_info_score(y, learned.pseudo_labels))
+        record["clusters_nmi"] = float(normalized_mutual_info_score(y, learned.clusters))
+        if step == "recommended":
+            record |= _peer_scores(preprocessor(default_scaling).fit_transform(X), y, seed)
+    return [record | learned.diagnosis | dict(doubts=learned.doubts)]
+
+
+def _peer_scores(rows, y, seed):
+    "NMI of each of `textbook_peers`: a dict."
+    scored = {}
+    for key, name in textbook_peers.items():
+        scored[key] = float(normalized_mutual_info_score(y, peers[name].make(seed).fit_predict(rows)))
+    return scored
+
+
 # %% ../nbs/29_study.ipynb #3c395141
 def _settings(**wanted):
     "Those of the preset's losses that have these attributes."
@@ -689,8 +734,8 @@ def balancing_run(
     return records
 
 
-# %% ../nbs/29_study.ipynb #b9c69d5b
-parts = ("methods", "seed_sets", "sets", "keel", "shares", "labels", "ablation", "balancing")
+# %% ../nbs/29_study.ipynb #72cbbfa5
+parts = ("methods", "seed_sets", "sets", "textbook", "keel", "shares", "labels", "ablation", "balancing")
 
 
 @dataclass(frozen=True)
@@ -717,6 +762,7 @@ def study_tasks(
         *_method_tasks(supervised_run, available(classifiers), runs),
         *_seed_set_tasks(runs),
         *_set_tasks(runs),
+        *textbook_tasks(runs),
         *keel_tasks(keel, runs),
         *_ablation_tasks(runs),
         *_balancing_tasks(runs),
@@ -727,6 +773,8 @@ def study_tasks(
 most_seeds = dict(
     sets_seen=3,
     sets_unseen=1,
+    textbook=10,
+    textbook_steps=3,
     keel=1,
     ablation_report=3,  # on the report's own table
     ablation_others=1,
@@ -768,6 +816,21 @@ def _set_tasks(runs):
         for name in names:
             for s in runs[:most]:
                 tasks.append(Task(f"sets/{name}/{s}", set_run, dict(name=name, seed=s)))
+    return tasks
+
+
+# %% ../nbs/29_study.ipynb #80d8e0dd
+def textbook_tasks(
+    runs,  # seeds, of which the first few are used
+):
+    "Tasks of the preset on the textbook cases, and of each step towards it: a list of `Task`."
+    tasks = []
+    for case in textbook_sets:
+        for step in textbook_steps:
+            most = most_seeds["textbook" if step == "recommended" else "textbook_steps"]
+            for s in runs[:most] if case.each_step or step == "recommended" else []:
+                arguments = dict(name=case.name, seed=s, step=step)
+                tasks.append(Task(f"textbook/{case.name}/{step}/{s}", textbook_run, arguments))
     return tasks
 
 

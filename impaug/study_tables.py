@@ -7,9 +7,15 @@ __all__ = [
     "compared",
     "scaling_names",
     "kmeans_columns",
+    "textbook_columns",
+    "not_found",
     "measures",
     "method_table",
     "sets_table",
+    "textbook_runs",
+    "textbook_table",
+    "one_group_table",
+    "steps_table",
     "family_scores",
     "half_runs",
     "family_means",
@@ -31,11 +37,12 @@ __all__ = [
     "draw_ablation",
     "draw_labels",
     "draw_shares",
+    "draw_steps",
     "draw_balancing",
     "draw_study",
 ]
 
-# %% ../nbs/30_study_tables.ipynb #25382b67
+# %% ../nbs/30_study_tables.ipynb #2454c088
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -45,7 +52,7 @@ from scipy import stats
 from .data import InputError, choose
 from .methods import default_scaling, scalings
 from .sets import names_of
-from .study import fold_count, keel_halves, variants
+from .study import fold_count, keel_halves, textbook_peers, textbook_steps, variants
 
 # %% ../nbs/30_study_tables.ipynb #7439bf13
 compared = ("nmi", "f1", "balanced_accuracy", "seconds")
@@ -106,6 +113,61 @@ def sets_table(
     for seen, group in table.groupby("seen", sort=False):
         means[f"mean of the {len(group)} {'looked at' if seen else 'others'}"] = group.mean()
     return pd.concat([table.loc[True], pd.DataFrame(means).T])
+
+
+# %% ../nbs/30_study_tables.ipynb #fe992e9d
+textbook_columns = dict(nmi="importance", clusters_nmi="network", agreement="agreement", kmeans="KMeans", gmm="GMM")
+
+
+def textbook_runs(
+    result,  # as `run_study` gives
+    kind,  # one of `impaug.sets.textbook_kinds`
+):
+    "Records of the textbook cases of one kind: a DataFrame, `doubted` where a run has a doubt."
+    runs = [one for one in result.get("textbook", []) if one["kind"] == kind]
+    if not runs:
+        raise InputError(f"kind: there is no run on tables of the kind {kind!r}; make some by impaug study")
+    runs = pd.DataFrame(runs)
+    runs["doubted"] = runs.doubts.map(len) > 0
+    return runs
+
+
+def textbook_table(
+    result,  # as `run_study` gives
+    kind="clouds",  # or "shapes"
+):
+    "Mean NMI of `recommended`, of its vote and of peers on each case, its worst run, how many runs have a doubt."
+    runs = textbook_runs(result, kind)
+    own = runs[runs.step == "recommended"].groupby("set", sort=False)
+    table = own[list(textbook_columns)].mean().rename(columns=textbook_columns)
+    table.insert(1, "worst", own.nmi.min())
+    return table.assign(doubted=own.doubted.mean(), runs=own.size()).rename_axis(None)
+
+
+# %% ../nbs/30_study_tables.ipynb #b56e0947
+not_found = "no second group found"
+
+
+def one_group_table(
+    result,  # as `run_study` gives
+):
+    "Where there is no second group: share of runs with a doubt, and with the doubt that says so; how many runs."
+    runs = textbook_runs(result, "no second group")
+    runs["said"] = [any(not_found in doubt for doubt in doubts) for doubts in runs.doubts]
+    by_case = runs.groupby("set", sort=False)
+    return by_case[["doubted", "said"]].mean().assign(runs=by_case.size()).rename_axis(None)
+
+
+# %% ../nbs/30_study_tables.ipynb #18a57fbc
+def steps_table(
+    result,  # as `run_study` gives
+):
+    "Mean NMI of each step and of the peers (columns) on each case that has all steps; seeds that all steps have."
+    runs = pd.concat([textbook_runs(result, kind) for kind in ("clouds", "shapes")])
+    runs = runs[runs.groupby(["set", "seed"]).step.transform("nunique") == len(textbook_steps)]
+    table = runs.groupby(["set", "step"], sort=False).nmi.mean().unstack()[list(textbook_steps)]
+    peers = runs.groupby("set", sort=False)[list(textbook_peers)].mean().rename(columns=textbook_columns)
+    return table.join(peers).rename_axis(index=None, columns=None).loc[runs["set"].unique()]
 
 
 # %% ../nbs/30_study_tables.ipynb #3acfc166
@@ -473,6 +535,27 @@ def draw_shares(
     ax.set_xlabel("gain of the minority's share: mean and 95 % interval", fontsize=8)
     ax.invert_yaxis()
     ax.grid(axis="y", lw=0.3)
+
+
+# %% ../nbs/30_study_tables.ipynb #019db60b
+def draw_steps(
+    table,  # as `steps_table` gives
+    ax,
+):
+    "NMI of each step and of the peers on each textbook case; a grey line leads from the first step to the preset."
+    steps = list(textbook_steps)
+    y = np.arange(len(table))
+    ax.hlines(y, table[steps[0]], table[steps[-1]], color="lightgrey", lw=3, zorder=0)
+    for name, (color, marker) in zip(steps, _styles()):
+        size = 7 if name == steps[-1] else 5
+        ax.plot(table[name], y, marker, color=color, ms=size, label=name)
+    for name, marker in zip(table.columns[len(steps) :], "x+"):
+        ax.plot(table[name], y, marker, color="black", ms=6, label=name)
+    ax.set_yticks(y, table.index, fontsize=8)
+    ax.set(xlabel="NMI, mean over seeds", xlim=(-0.03, 1.03))
+    ax.invert_yaxis()
+    ax.grid(axis="y", lw=0.3)
+    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=3, frameon=False)
 
 
 # %% ../nbs/30_study_tables.ipynb #45fd1875

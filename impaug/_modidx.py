@@ -468,6 +468,7 @@ d = {
             "impaug.study_tables.labels_table": ("study_tables.html#labels_table", "impaug/study_tables.py"),
             "impaug.study_tables.method_table": ("study_tables.html#method_table", "impaug/study_tables.py"),
             "impaug.study_tables.one_group_table": ("study_tables.html#one_group_table", "impaug/study_tables.py"),
+            "impaug.study_tables.paired_vote": ("study_tables.html#paired_vote", "impaug/study_tables.py"),
             "impaug.study_tables.sets_table": ("study_tables.html#sets_table", "impaug/study_tables.py"),
             "impaug.study_tables.shares_table": ("study_tables.html#shares_table", "impaug/study_tables.py"),
             "impaug.study_tables.steps_table": ("study_tables.html#steps_table", "impaug/study_tables.py"),

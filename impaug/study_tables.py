@@ -394,7 +394,7 @@ def paired_vote(
     result,  # as `run_study` gives
     other="logistic regression",  # a model that was taught by labels
 ):
-    "Held out, by how much the vote of the networks is `ahead` of another model in NMI: mean, `half`-width of 95 %, `p`."
+    "Held out, by how much the vote of the networks is `ahead` of another model in NMI: mean, `half`-width, `p`."
     folds = pd.DataFrame([one for one in result["balancing"] if one["balance"] == "none"])
     scores = folds.pivot_table(index=["repeat", "fold"], columns=["family", "model"], values="nmi")
     vote, taught = scores["label-free", "consensus vote"], scores["with labels", other]

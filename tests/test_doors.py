@@ -17,7 +17,7 @@ from impaug.balance import balance_table
 from impaug.cli import main
 from impaug.data import InputError, load_wisconsin
 from impaug.experiment import presets
-from impaug.model import EntropyLoss
+from impaug.model import EntropyLoss, SelfAugmentedLoss
 from impaug.runs import run_preset
 from impaug.sampler import ImportanceClusterer, ImportanceSampler
 from impaug.threshold import threshold_rules
@@ -40,7 +40,6 @@ class Answer:
 def light_presets(monkeypatch):
     "Presets under their own names that are quick to learn, with values that no function has as its default."
     common = dict(
-        criterion=EntropyLoss(beta=0.9),
         importance_lr=0.02,
         importance_decay=2e-4,
         weight_decay=1e-3,
@@ -48,8 +47,9 @@ def light_presets(monkeypatch):
         batch_size=48,
         retrain_epochs=1,
     )
-    monkeypatch.setitem(presets, "report", replace(presets["report"], epochs=15, **common))
-    lighter = replace(presets["recommended"], epochs=8, restarts=4, keep=2, **common)
+    plain, twins = EntropyLoss(beta=0.9), (SelfAugmentedLoss(0.9, 4.0, 0.5), SelfAugmentedLoss(0.8, 2.0, 1.5))
+    monkeypatch.setitem(presets, "report", replace(presets["report"], epochs=15, criterion=plain, **common))
+    lighter = replace(presets["recommended"], epochs=8, restarts=4, keep=2, criterion=twins, **common)
     monkeypatch.setitem(presets, "recommended", lighter)
 
 
@@ -170,5 +170,7 @@ def test_the_light_presets_have_no_default_of_the_engine():
     defaults = signature(engine.train_importance).parameters
     for preset in presets.values():
         told = learn.training_options(preset, 699)
-        for name in ("epochs", "batch_size", "lr", "importance_lr", "importance_decay", "weight_decay", "criterion"):
+        for name in ("epochs", "batch_size", "lr", "importance_lr", "importance_decay", "weight_decay"):
             assert str(told[name]) != str(defaults[name].default), name
+        for criterion in learn.criteria_of(preset):
+            assert str(criterion) not in (str(defaults["criterion"].default), str(SelfAugmentedLoss()))

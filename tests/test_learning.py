@@ -13,13 +13,21 @@ from sklearn.neural_network import MLPClassifier
 from torch import nn
 
 from impaug.balance import balance_table
-from impaug.consensus import anchors, average_importance, doubts, find_anchor, majority_mode, separation
+from impaug.consensus import anchors, average_importance, doubts, find_anchor, frame, majority_mode, separation, spacing
 from impaug.data import InputError, load_wisconsin, preprocessor
 from impaug.engine import gradient_of, train_importance
 from impaug.experiment import Preset, presets
 from impaug.importance import ImportanceDataset, train_literal, train_stacked
-from impaug.learn import join_fits, learn, neighbour_loss, train_in_groups, training_options
-from impaug.model import EntropyLoss, clusters, mlp
+from impaug.learn import (
+    criteria_of,
+    join_fits,
+    learn,
+    neighbour_loss,
+    train_in_groups,
+    train_restarts,
+    training_options,
+)
+from impaug.model import EntropyLoss, SelfAugmentedLoss, clusters, mlp
 from impaug.runs import retrain, run_preset, split_rows
 from impaug.sampler import ImportanceClusterer, ImportanceSampler
 from impaug.smote import Balanced, oversample
@@ -40,8 +48,7 @@ def keep(importance, found):
 
 def test_what_is_reported_is_what_the_kept_restarts_say():
     six = replace(light, restarts=6)
-    options = training_options(six, len(rows)) | dict(anchor=find_anchor(rows), monitor=keep)
-    direct = train_importance(rows, [10_000 + s for s in range(6)], **options)
+    direct = train_restarts(rows, [10_000 + s for s in range(6)], six, find_anchor(rows), monitor=keep)
     graph, learned = neighbours(rows), learn(rows, six, seed=1, monitor=keep)
     own = direct.importance[learned.kept]
     assert set(learned.kept) != {0, 1}
@@ -61,9 +68,8 @@ def test_what_is_reported_is_what_the_kept_restarts_say():
 
 
 def test_the_best_of_several_restarts_gives_its_own_importance():
-    learned = learn(rows, replace(light, keep=1), seed=1)
-    options = training_options(light, len(rows)) | dict(anchor=learned.anchor)
-    direct = train_importance(rows, [10_000 + s for s in range(4)], **options)
+    learned = learn(rows, replace(light, keep=1), seed=8)
+    direct = train_restarts(rows, [80_000 + s for s in range(4)], light, learned.anchor)
     assert learned.kept[0] != 0
     best = direct.importance[learned.kept[0]]
     assert abs(np.corrcoef(learned.importance, best)[0, 1]) == pytest.approx(1)
@@ -85,7 +91,8 @@ def test_each_of_several_seeds_keeps_what_is_its_own():
 
 
 def test_epochs_and_batch_follow_from_the_rows():
-    assert training_options(presets["recommended"], 699)["epochs"] == 37  # 800 batches of 32, rounded up
+    assert training_options(presets["recommended"], 699)["epochs"] == 55  # 300 batches of 128, rounded up
+    assert training_options(presets["recommended"], 10**6)["epochs"] == 3
     assert training_options(replace(light, batch_size=32), 20)["batch_size"] == 20
 
 
@@ -96,6 +103,127 @@ def test_joined_groups_keep_their_order():
         torch.testing.assert_close(network[0].weight, same[0].weight, atol=1e-5, rtol=0)
     assert np.mean(np.array(joined.monitored) == np.array(whole.monitored)) > 0.999
     assert len(join_fits([whole, joined]).networks) == 8
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_networks_take_the_rows_as_they_are_and_say_what_they_said_in_the_frame(centred):
+    preset, anchor = replace(light, restarts=1, centred=centred), find_anchor(rows)
+    centre, unit = frame(rows) if centred else (0.0, 1.0)
+    seen, criterion = (rows - centre) / unit, criteria_of(preset)[0]
+    options = training_options(preset, len(rows)) | dict(anchor=(anchor - centre) / unit)
+    direct = train_importance(seen, [7], criterion=criterion, noise=criterion.noise * spacing(seen), **options)
+    learned = learn(rows, preset, seed=7)
+    np.testing.assert_array_equal(abs(learned.importance), abs(direct.importance[0]))
+    np.testing.assert_array_equal(learned.partitions, direct.clusters)
+    with torch.no_grad():
+        ours = learned.networks[0](torch.tensor(rows, dtype=torch.float32))
+        theirs = direct.networks[0](torch.tensor(seen, dtype=torch.float32))
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+    np.testing.assert_array_equal(learned.predict(rows), learned.clusters)
+
+
+def test_learning_does_not_depend_on_the_unit_nor_on_where_zero_is():
+    "In units that are a power of two to the bit; elsewhere up to what rounding does to training."
+    plain = learn(rows, light)
+    np.testing.assert_array_equal(learn(4 * rows, light).importance, plain.importance)
+    moved = learn(0.3 * rows + 2, light)
+    assert np.corrcoef(moved.importance, plain.importance)[0, 1] > 0.999
+    assert (moved.pseudo_labels == plain.pseudo_labels).mean() > 0.99
+    assert (moved.predict(0.3 * rows + 2) == plain.predict(rows)).mean() > 0.99
+    uncentred = replace(light, centred=False)
+    assert not np.array_equal(learn(4 * rows, uncentred).importance, learn(rows, uncentred).importance)
+
+
+def test_each_of_several_criteria_trains_its_own_part_of_the_restarts():
+    seeds, options = list(range(5)), dict(epochs=2, importance_lr=0.02)
+    two = EntropyLoss(0.5), EntropyLoss(2.0)
+    together = train_in_groups(rows, seeds, two, group=2, **options)
+    for criterion, part in zip(two, (slice(0, 3), slice(3, 5)), strict=True):
+        alone = train_importance(rows, seeds[part], criterion=criterion, **options)
+        np.testing.assert_allclose(together.importance[part], alone.importance, atol=1e-5)
+        np.testing.assert_allclose(together.loss_curve[part], alone.loss_curve, atol=1e-5)
+    assert criteria_of(Preset(criterion=two, restarts=1)) == two[:1]  # whatever the number of seeds side by side
+    assert criteria_of(Preset(criterion=two, restarts=5)) == two
+    assert len(criteria_of(Preset())) == 1
+
+
+class Listening(nn.Module):
+    "A criterion that keeps how far the logits of two halves of a batch lie apart, for a network that is the identity."
+
+    def __init__(self, noise=None):
+        super().__init__()
+        self.heard = []
+        if noise is not None:
+            self.noise = noise
+
+    def forward(self, logits):
+        self.heard.append(logits.detach().clone())
+        return logits.mean()
+
+
+@pytest.mark.parametrize("noise", [0.5, 2.0])
+def test_a_criterion_with_noise_gets_twins_that_far_away_in_spacings(noise, monkeypatch):
+    monkeypatch.setattr("impaug.engine.mlp", identity)
+    X, criterion = np.random.default_rng(0).normal(size=(4000, 2)), Listening(noise)
+    train_in_groups(X, [3], [criterion], epochs=1, batch_size=400, lr=0, importance_lr=0)
+    batches = [heard for heard in criterion.heard if len(heard) == 800]
+    assert len(batches) == 10
+    own = torch.cat([heard[:400] for heard in batches]).numpy()
+    moved = torch.cat([heard[400:] - heard[:400] for heard in batches]).numpy()
+    order = np.lexsort(own.T)
+    np.testing.assert_allclose(own[order], X[np.lexsort(X.astype(np.float32).T)], atol=1e-5)
+    np.testing.assert_allclose(moved.std(axis=0), noise * spacing(X), rtol=0.04)
+    np.testing.assert_allclose(moved.mean(axis=0), 0, atol=0.06 * noise * spacing(X))
+    assert abs(np.corrcoef(moved.T)[0, 1]) < 0.06 and abs(np.corrcoef(moved[:, 0], own[:, 0])[0, 1]) < 0.06
+
+
+@pytest.mark.parametrize("noise", [None, 0.0])
+def test_a_criterion_without_noise_gets_no_twins(noise, monkeypatch):
+    monkeypatch.setattr("impaug.engine.mlp", identity)
+    X, criterion = np.random.default_rng(0).normal(size=(800, 2)), Listening(noise)
+    train_in_groups(X, [3], [criterion], epochs=1, batch_size=400, lr=0, importance_lr=0)
+    assert [len(heard) for heard in criterion.heard[-2:]] == [400, 400]
+
+
+def identity(n_features, hidden, n_clusters, seed=0):
+    "A network of one layer whose logits are its input."
+    network = nn.Sequential(nn.Linear(n_features, n_clusters))
+    nn.init.eye_(network[0].weight)
+    nn.init.zeros_(network[0].bias)
+    return network
+
+
+def test_spacing_does_not_shrink_with_the_number_of_rows():
+    X = np.random.default_rng(0).normal(size=(100_000, 3))
+    assert spacing(X) == pytest.approx(spacing(X[:1000]), rel=0.1)
+    assert spacing(X[:1000], max_rows=100) > 1.5 * spacing(X[:1000])
+
+
+def test_spacing_is_of_distinct_rows_and_of_a_single_column():
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    assert spacing(np.repeat(X, 3, axis=0)) == pytest.approx(spacing(X))
+    mostly = np.vstack([np.tile(X[:1], (500, 1)), X[1:]])
+    assert spacing(mostly) == pytest.approx(spacing(X), rel=0.05)
+    assert spacing(np.tile(X, 9)) == pytest.approx(spacing(X))
+    assert spacing(5 * X + 3) == pytest.approx(5 * spacing(X))
+
+
+def test_few_distinct_rows_are_learned_and_rows_all_alike_are_refused():
+    two = np.repeat([[0.0, 0, 1], [1, 1, 0]], [70, 30], axis=0)
+    learned = learn(two, replace(presets["recommended"], restarts=8, keep=2))
+    np.testing.assert_array_equal(learned.pseudo_labels, two[:, 0])
+    rare = np.zeros((20_000, 2))
+    rare[7] = 1  # not among the rows that are looked at
+    assert spacing(rare) == pytest.approx(np.sqrt(rare.var(axis=0).sum()))  # as far as two rows lie apart, at most
+    assert spacing(np.repeat(np.eye(2), 50, axis=0)) == pytest.approx(np.sqrt(0.5))
+    for alike in (spacing, lambda X: learn(X, light), lambda X: train_in_groups(X, [0], criteria_of(light))):
+        with pytest.raises(InputError, match="^X: "):
+            alike(np.ones((50, 2)))
+
+
+def test_a_criterion_that_wants_twins_and_gets_none_is_refused():
+    with pytest.raises(InputError, match="noise: 0, but the criterion compares rows with their twins"):
+        train_importance(rows, criterion=SelfAugmentedLoss())
 
 
 def test_neighbour_loss_is_least_where_neighbours_agree_and_both_classes_are_used():

@@ -325,7 +325,7 @@ def _mean_pairwise_nmi(labelings):
     return float(np.mean(pairs)) if pairs else float("nan")
 
 
-# %% ../nbs/22_learn.ipynb #9f172d14
+# %% ../nbs/22_learn.ipynb #98de3d9a
 fewest_null_rows = 50
 
 
@@ -351,4 +351,7 @@ def without_groups(
             diagnoses.append(learn(permuted, lighter, int(rng.integers(2**16))).diagnosis)
         except InputError:  # nothing can be learned from it: no division at all
             diagnoses.append(dict(noise_cut=2.0, normalized_cut=2.0))
-    return {f"{name}_null": min(one[name] for one in diagnoses) for name in ("noise_cut", "normalized_cut")}
+    return dict(
+        noise_cut_null=min(one["noise_cut"] for one in diagnoses),
+        normalized_cut_null=min(one["normalized_cut"] for one in diagnoses),
+    )

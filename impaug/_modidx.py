@@ -386,7 +386,6 @@ d = {
             "impaug.study._rounded": ("study.html#_rounded", "impaug/study.py"),
             "impaug.study._seed_set_tasks": ("study.html#_seed_set_tasks", "impaug/study.py"),
             "impaug.study._set_tasks": ("study.html#_set_tasks", "impaug/study.py"),
-            "impaug.study._settings": ("study.html#_settings", "impaug/study.py"),
             "impaug.study._standardised": ("study.html#_standardised", "impaug/study.py"),
             "impaug.study._taught": ("study.html#_taught", "impaug/study.py"),
             "impaug.study._upright": ("study.html#_upright", "impaug/study.py"),

@@ -41,12 +41,8 @@ class Preset:
     keep_id: bool = True  # the network prints ten inputs: nine grades and the identifier
     missing: str = "median"  # how bare nuclei is filled: a key of `impaug.data.imputers`
     scaling: str = "maxabs"  # a key of `impaug.data.scalers`
-    criterion: nn.Module | tuple = (
-        EntropyLoss()
-    )  # from logits to a scalar; of several, each trains its part of the restarts
-    centred: bool = (
-        False  # whether networks see the rows around the majority, in one common unit: see `impaug.consensus`
-    )
+    criterion: nn.Module | tuple = EntropyLoss()  # logits to a scalar; of several, each has its part of the restarts
+    centred: bool = False  # whether networks see the rows in the frame of `impaug.consensus.frame`
     epochs: int | None = 100  # None: enough for 300 batches, and 3 at least
     batch_size: int | None = 32  # None: 32, and more where the rows are many
     lr: float = 1e-3

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ["figure_formats", "draw_balance", "figure_bytes", "report_page"]
 
-# %% ../nbs/35_page.ipynb #84ecfa73
+# %% ../nbs/35_page.ipynb #da3321b9
 import base64
 import html
 from importlib.resources import files
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from . import __version__
-from .consensus import trusted
+from .consensus import clear, trusted
 from .data import choose
 from .plots import plot_importance, plot_loss, plot_projection
 from .threshold import sample_rows
@@ -59,10 +59,11 @@ def figure_bytes(
     return content.getvalue()
 
 
-# %% ../nbs/35_page.ipynb #73d65b83
+# %% ../nbs/35_page.ipynb #b4fd4738
 _meanings = dict(
     stability="how far the restarts agree with each other (NMI)",
-    separation="share of the variance of importance that a split explains",
+    network="how far importance agrees with the vote of the networks (NMI)",
+    noise_cut="share of rows that change sides under noise, summed over both sides",
     normalized_cut="share of neighbours that the division severs, summed over both sides",
     share="share of the rows above the threshold",
 )
@@ -71,6 +72,10 @@ _meanings = dict(
 def _diagnosis(learned):
     "What was measured, and from where to where it gives no reason for doubt: a DataFrame."
     rows = []
+    for key in ("noise_cut", "normalized_cut"):
+        value, null = learned.diagnosis[key], learned.diagnosis[f"{key}_null"]
+        most = np.nanmax([clear["gap"], clear["against_null"] * null])
+        rows.append({"measure": _meanings[key], "value": round(value, 3), "trusted": f"0 to {most:.3f}"})
     for key, (least, most) in trusted.items():
         value = learned.diagnosis[key]
         rows.append({"measure": _meanings[key], "value": round(value, 3), "trusted": f"{least:g} to {most:g}"})

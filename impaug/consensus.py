@@ -27,10 +27,10 @@ from .data import InputError
 from .threshold import kmeans_threshold, sample_rows
 
 
-# %% ../nbs/10_consensus.ipynb #0208032c
+# %% ../nbs/10_consensus.ipynb #4a76b50b
 def majority_mode(
     X,  # rows, (n, n_features)
-    max_rows=2000,  # at most so many rows, evenly spaced, are looked at: the cost is quadratic in them
+    max_rows=1000,  # at most so many rows, evenly spaced, are looked at: the cost is quadratic in them
 ):
     "Centre of the tightest ball around a row that holds half of the rows: (n_features,)."
     X = X[sample_rows(len(X), max_rows)]
@@ -152,9 +152,9 @@ def separation(values):
     return float(1 - within / values.var())
 
 
-# %% ../nbs/10_consensus.ipynb #8496712b
+# %% ../nbs/10_consensus.ipynb #7d4c3d00
 trusted = dict(stability=(0.3, 1.0), network=(0.5, 1.0), share=(0.0, 0.5))
-clear = dict(against_null=0.5, gap=0.02)  # a division is clear at half of what the permuted table gives, or in a gap
+clear = dict(against_null=1 / 3, gap=0.02)  # clear is a third of what the permuted table gives, or a gap
 no_second_group = "no second group found"
 _doubts = dict(
     stability="the restarts disagree: mean NMI {:.2f} between those kept",
@@ -168,11 +168,16 @@ _doubts = dict(
 
 def is_clear(
     diagnosis,  # as in `Learned`
-    measure,  # "noise_cut" or "normalized_cut"
+    measures=("noise_cut", "normalized_cut"),
 ):
-    "Whether a measure of the division is well below what the permuted table gives, or shows a gap by itself."
-    value, null = diagnosis[measure], diagnosis[f"{measure}_null"]
-    return value <= clear["gap"] or value <= clear["against_null"] * null
+    """Whether the measures of a division are well below what the permuted table gives, or show a gap by themselves.
+
+    True, too, where nothing was permuted to compare with."""
+    for measure in measures:
+        most = max(clear["gap"], clear["against_null"] * diagnosis[f"{measure}_null"])
+        if diagnosis[measure] > most:
+            return False
+    return True
 
 
 def doubts(
@@ -184,7 +189,7 @@ def doubts(
         reasons.append("not compared with a table without a second group: too few rows, or the preset does not ask")
     else:
         for measure in ("noise_cut", "normalized_cut"):
-            if not is_clear(diagnosis, measure):
+            if not is_clear(diagnosis, [measure]):
                 reasons.append(_doubts[measure].format(diagnosis[measure], diagnosis[f"{measure}_null"]))
     for key, (least, most) in trusted.items():
         if np.isnan(diagnosis[key]):

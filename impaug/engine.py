@@ -384,7 +384,7 @@ def one_thread():
         torch.set_num_threads(before)
 
 
-# %% ../nbs/21_engine.ipynb #43660aec
+# %% ../nbs/21_engine.ipynb #74c32387
 def train_importance(
     X,  # rows, (n, n_features), scaled, without missing values
     seeds=(0,),  # one restart each
@@ -400,6 +400,7 @@ def train_importance(
     anchor=None,  # the point that importance scales about, (n_features,); the origin by default
     hidden=(96, 32),  # units of the hidden layers
     n_clusters=2,  # outputs of the network
+    networks=None,  # where the restarts start, a network each; drawn by their seeds if None
     monitor=None,  # called after each epoch with (importance, clusters), both (S, n) arrays
     verbose=False,  # show a progress bar of rows
     dtype=torch.float32,  # of the whole computation
@@ -426,7 +427,8 @@ def train_importance(
             "criterion.noise * spacing(X)"
         )
     loss_gradient = gradient_of(criterion, n_clusters)
-    net = StackedMLP([mlp(d, hidden, n_clusters, seed=s) for s in seeds], dtype, device, lr, weight_decay)
+    networks = networks or [mlp(d, hidden, n_clusters, seed=s) for s in seeds]
+    net = StackedMLP(networks, dtype, device, lr, weight_decay)
     with enough_memory(len(seeds)):
         importance = ImportanceVector(rows.new_ones(len(seeds), n), importance_lr, lazy, importance_decay)
         trainer = Trainer(rows, anchor, net, importance, batch_size, seeds, loss_gradient, noise)

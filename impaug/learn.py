@@ -5,12 +5,16 @@
 # %% auto #0
 __all__ = [
     "fewest_rows",
+    "starts",
     "restart_criteria",
     "fewest_null_rows",
     "Learned",
     "training_options",
     "learn",
+    "learn_seeds",
     "train_restarts",
+    "start_networks",
+    "teach",
     "criteria_of",
     "train_in_groups",
     "join_fits",
@@ -19,7 +23,7 @@ __all__ = [
     "without_groups",
 ]
 
-# %% ../nbs/22_learn.ipynb #a9595f25
+# %% ../nbs/22_learn.ipynb #e009187b
 import warnings
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,21 +32,24 @@ from numbers import Integral
 
 import numpy as np
 import torch
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import normalized_mutual_info_score
+from sklearn.mixture import GaussianMixture
 from tqdm.auto import tqdm
 
 from .checks import check_rows
-from .consensus import anchors, average_importance, doubts, frame, no_second_group
+from .consensus import anchors, average_importance, doubts, frame, is_clear, no_second_group
 from .consensus import noise_cut, separation, spacing
 from .data import InputError, choose
-from .engine import ImportanceFit, sensible_batch, train_importance
+from .engine import ImportanceFit, StackedMLP, Pass, sensible_batch, train_importance
 from .experiment import presets
-from .model import EntropyLoss
+from .model import EntropyLoss, mlp
 from .threshold import find_threshold, neighbours, normalized_cut
 from .threshold import pseudo_labels, sample_rows, threshold_rule
 
 
-# %% ../nbs/22_learn.ipynb #5f738bea
+# %% ../nbs/22_learn.ipynb #b2c43ff3
 @dataclass
 class Learned:
     "What was learned from n rows, of which no label was known."
@@ -59,6 +66,7 @@ class Learned:
     monitored: list  # what the monitor returned, an entry an epoch; its first axis is all restarts
     anchor: np.ndarray  # (n_features,): the point that importance scales about
     diagnosis: dict  # what was measured without labels, by name: see `doubts`
+    fell_back: bool = False  # whether the preset's fallback gave this answer
 
     @property
     def doubts(self):
@@ -112,7 +120,7 @@ def _restart(fit, s):
     return ImportanceFit(fit.importance[part], fit.clusters[part], fit.loss_curve[part], fit.networks[part], monitored)
 
 
-# %% ../nbs/22_learn.ipynb #9059b8e6
+# %% ../nbs/22_learn.ipynb #b12f6a0f
 def learn(
     rows,  # scaled rows, (n, n_features), finite
     preset="recommended",  # a key of `presets`, or a `Preset`
@@ -125,10 +133,29 @@ def learn(
     `InputError` where the rows cannot be learned from, the preset names something that does not exist, or the
     threshold leaves one side empty. After an interrupt, groups of restarts that are finished count, with a warning."""
     preset = choose(presets, preset, "preset") if isinstance(preset, str) else preset
-    threshold_rule(preset.threshold)  # refused before anything is learned, as is what follows
-    choose(restart_criteria, preset.choose_by, "choose_by")
     X = check_rows(rows, min_rows=fewest_rows)
     seeds = [seed] if isinstance(seed, Integral) else list(seed)
+    options = dict(monitor=monitor, verbose=verbose)
+    learned = learn_seeds(X, preset, seeds, **options)
+    if preset.fallback:
+        second = replace(preset, fallback=None, **preset.fallback)
+        for place, one in enumerate(learned):
+            if not is_clear(one.diagnosis):
+                (learned[place],) = learn_seeds(X, second, [seeds[place]], **options)
+                learned[place].fell_back = True
+    return learned[0] if isinstance(seed, Integral) else learned
+
+
+def learn_seeds(
+    X,  # scaled rows, (n, n_features), finite
+    preset,  # a `Preset`, of which the fallback does not count
+    seeds,  # an answer for each
+    monitor=None,  # as in `learn`
+    verbose=False,  # show a progress bar
+):
+    "A list of `Learned`, one a seed."
+    threshold_rule(preset.threshold)  # refused before anything is learned, as is what follows
+    choose(restart_criteria, preset.choose_by, "choose_by")
     graph = neighbours(X, min(10, len(X) // 2))
     anchor = choose(anchors, preset.anchor, "anchor")(X)
     train = partial(train_restarts, X, preset=preset, anchor=anchor, monitor=monitor)
@@ -144,10 +171,10 @@ def learn(
     learned = [agree(fit, X, graph, anchor, preset) for fit in fits]
     for one, its_seed in zip(learned, seeds):
         one.diagnosis |= without_groups(X, preset, its_seed)
-    return learned[0] if isinstance(seed, Integral) else learned
+    return learned
 
 
-# %% ../nbs/22_learn.ipynb #79c31bf3
+# %% ../nbs/22_learn.ipynb #f04924d5
 def train_restarts(
     X,  # rows, (n, n_features)
     seeds,  # one restart each
@@ -160,7 +187,8 @@ def train_restarts(
     centre, unit = frame(X) if preset.centred else (np.zeros(X.shape[1]), 1.0)
     rows, anchor = (X - centre) / unit, (anchor - centre) / unit
     options = training_options(preset, len(X)) | dict(anchor=anchor, monitor=monitor)
-    fit = train_in_groups(rows, seeds, criteria_of(preset), verbose=verbose, **options)
+    networks = start_networks(rows, seeds, preset.starts)
+    fit = train_in_groups(rows, seeds, criteria_of(preset), networks, verbose=verbose, **options)
     fit.networks = [_uncentred(network, centre, unit) for network in fit.networks]
     return fit
 
@@ -174,7 +202,75 @@ def _uncentred(network, centre, unit):
     return network
 
 
-# %% ../nbs/22_learn.ipynb #48fe0d53
+# %% ../nbs/22_learn.ipynb #2305fe05
+def _kmeans_sides(rows, seed):
+    return KMeans(2, n_init=1, random_state=seed).fit_predict(rows)
+
+
+def _gmm_sides(rows, seed):
+    mixture = GaussianMixture(
+        2, reg_covar=1e-3 * rows.var(), max_iter=50, init_params="random_from_data", random_state=seed
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be the best there is
+        return mixture.fit_predict(rows)
+
+
+starts = {"random": None, "kmeans": _kmeans_sides, "gmm": _gmm_sides}  # from rows and seed to a side a row, (n,)
+
+
+# %% ../nbs/22_learn.ipynb #72cbb1eb
+def start_networks(
+    X,  # rows, (n, n_features)
+    seeds,  # one restart each
+    names=("random",),  # keys of `starts`, which the restarts take in turn
+    max_rows=2000,  # at most so many rows, evenly spaced, are divided and taught
+):
+    "Where each restart starts: a list of `nn.Sequential`."
+    rows = X[sample_rows(len(X), max_rows)]
+    networks = [mlp(X.shape[1], seed=s) for s in seeds]
+    taught, sides = [], []
+    for place, seed in enumerate(seeds):
+        divide = choose(starts, names[place % len(names)], "starts")
+        if divide:
+            taught.append(place)
+            sides.append(divide(rows, seed))
+    if taught:
+        pupils = teach([networks[place] for place in taught], rows, np.stack(sides), seed=seeds[0])
+        for place, pupil in zip(taught, pupils):
+            networks[place] = pupil
+    return networks
+
+
+@torch.inference_mode()
+def teach(
+    networks,  # S of one shape, `nn.Sequential`
+    rows,  # (n, n_features)
+    sides,  # the output that each network should give each row, (S, n)
+    steps=60,  # of Adam
+    batch_size=128,  # rows a step
+    lr=3e-3,  # Adam's learning rate
+    seed=0,  # of the batches
+):
+    "The networks after some steps towards these sides, by cross-entropy: a list."
+    net = StackedMLP(networks, lr=lr)
+    rows, sides = torch.as_tensor(rows, dtype=torch.float32), torch.as_tensor(sides)
+    batch_size = min(batch_size, len(rows))
+    buffers = Pass(net, batch_size)
+    anchor, ones = torch.zeros(net.n, 1, rows.shape[1]), torch.ones(net.n, batch_size, 1)
+    unused = torch.empty(net.n, batch_size)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        batch = torch.randint(len(rows), (batch_size,), generator=generator)
+        buffers.forward(anchor, rows[batch].expand(net.n, -1, -1), ones)
+        wanted = torch.nn.functional.one_hot(sides[:, batch].long(), 2).mT
+        torch.sub(buffers.logits.softmax(1), wanted, out=buffers.d_logits).div_(batch_size)
+        buffers.backward(unused)
+        net.adam.step()
+    return [net.network(s) for s in range(net.n)]
+
+
+# %% ../nbs/22_learn.ipynb #0984d56e
 def criteria_of(
     preset,  # a `Preset`
 ):
@@ -183,12 +279,12 @@ def criteria_of(
     return criteria[: preset.restarts]
 
 
-def _groups(seeds, criteria, group):
-    "Pairs of a criterion and at most `group` of its seeds; each criterion has its part of the seeds, in order."
+def _groups(n_restarts, criteria, group):
+    "Pairs of a criterion and at most `group` numbers of its restarts; each criterion has its part of them, in order."
     pairs = []
-    for criterion, part in zip(criteria, np.array_split(seeds, len(criteria))):
+    for criterion, part in zip(criteria, np.array_split(np.arange(n_restarts), len(criteria))):
         for start in range(0, len(part), group):
-            pairs.append((criterion, part[start : start + group].tolist()))
+            pairs.append((criterion, part[start : start + group]))
     return pairs
 
 
@@ -196,6 +292,7 @@ def train_in_groups(
     X,  # rows, (n, n_features)
     seeds,  # one restart each
     criteria=(EntropyLoss(),),  # each trains its part of the restarts
+    networks=None,  # where the restarts start, a network each; drawn by their seeds if None
     group=16,  # restarts trained side by side, fewer where the rows are very many
     verbose=False,  # show a progress bar of restarts
     **kwargs,  # handed to `train_importance`
@@ -205,9 +302,10 @@ def train_in_groups(
     apart = spacing(X) if any(getattr(criterion, "noise", 0.0) for criterion in criteria) else 0.0
     with tqdm(total=len(seeds), desc="restarts", unit="restart", disable=not verbose) as progress:
         try:
-            for criterion, part in _groups(seeds, criteria, group):
-                noise = apart * getattr(criterion, "noise", 0.0)
-                fits.append(train_importance(X, seeds=part, criterion=criterion, noise=noise, **kwargs))
+            for criterion, part in _groups(len(seeds), criteria, group):
+                options = kwargs | dict(criterion=criterion, noise=apart * getattr(criterion, "noise", 0.0))
+                options |= dict(networks=[networks[s] for s in part] if networks else None)
+                fits.append(train_importance(X, seeds=[seeds[s] for s in part], **options))
                 progress.update(len(part))
         except KeyboardInterrupt:
             if not fits:
@@ -271,7 +369,7 @@ def _by_loss(fit, labels, p, graph):
 restart_criteria = {"cut": _by_cut, "neighbour": _by_neighbours, "loss": _by_loss}
 
 
-# %% ../nbs/22_learn.ipynb #be40183c
+# %% ../nbs/22_learn.ipynb #fa26303b
 def agree(
     fit,  # an `ImportanceFit`
     X,  # the rows it was trained on, (n, n_features)
@@ -285,6 +383,8 @@ def agree(
     p = _probabilities(fit.networks, X)
     badness = choose(restart_criteria, preset.choose_by, "choose_by")(fit, each, p[:, seen], graph)
     kept = np.argsort(badness, kind="stable")[: preset.keep]
+    stability = _mean_pairwise_nmi(each[kept])
+    kept = _of_one_mind(kept, each, preset.agreement)
     importance = fit.importance[0]
     if len(fit.importance) > 1:
         importance = average_importance(fit.importance[kept].astype(np.float64))
@@ -297,7 +397,7 @@ def agree(
     clusters = (_vote(p[kept], turned)[:, 1] > 0.5).astype(np.int64)
     diagnosis = dict(
         noise_cut=noise_cut(X, lambda rows: _vote(_probabilities(networks, rows), turned)[:, 1] > 0.5),
-        stability=_mean_pairwise_nmi(each[kept]),
+        stability=stability,
         network=float(normalized_mutual_info_score(labels, clusters)),
         separation=separation(importance),
         normalized_cut=float(normalized_cut(graph, labels[seen])),
@@ -319,13 +419,19 @@ def agree(
     )
 
 
+def _of_one_mind(kept, labelings, least):
+    "Those of the restarts `kept` whose labelings have NMI `least` at least with that of the first, which is the best."
+    best = labelings[kept[0]]
+    return np.array([s for s in kept if normalized_mutual_info_score(best, labelings[s]) >= least])
+
+
 def _mean_pairwise_nmi(labelings):
     "Mean NMI between labelings (S, n); NaN for a single one."
     pairs = [normalized_mutual_info_score(one, other) for one, other in combinations(labelings, 2)]
     return float(np.mean(pairs)) if pairs else float("nan")
 
 
-# %% ../nbs/22_learn.ipynb #98de3d9a
+# %% ../nbs/22_learn.ipynb #405eaad4
 fewest_null_rows = 50
 
 
@@ -340,8 +446,8 @@ def without_groups(
     null = dict(noise_cut_null=float("nan"), normalized_cut_null=float("nan"))
     if not preset.permutations or len(X) < fewest_null_rows:
         return null
-    restarts = min(preset.restarts, len(criteria_of(preset)))
-    lighter = replace(preset, restarts=restarts, keep=-(-restarts // 3), permutations=0)
+    restarts = -(-preset.restarts // 3)
+    lighter = replace(preset, restarts=restarts, keep=-(-restarts // 3), permutations=0, fallback=None)
     rows = X[sample_rows(len(X), 2000)]
     rng = np.random.default_rng(seed)
     diagnoses = []

@@ -59,7 +59,7 @@ __all__ = [
     "study_json",
 ]
 
-# %% ../nbs/30_study.ipynb #c5774b10
+# %% ../nbs/30_study.ipynb #2efc21b4
 import json
 import time
 import warnings
@@ -85,7 +85,7 @@ from . import __version__
 from .data import InputError, choose, load_wisconsin, preprocessor
 from .engine import train_importance
 from .evaluate import scores
-from .experiment import presets
+from .experiment import presets, steady
 from .explanation import explain
 from .learn import learn
 from .methods import available, classifiers, default_scaling, keel_peers, missing_packages, peers, scalings
@@ -131,13 +131,13 @@ def peer_run(
     return [judged(y, labels, **about)]
 
 
-# %% ../nbs/30_study.ipynb #26dd8a98
+# %% ../nbs/30_study.ipynb #2b845c64
 def preset_run(
     preset,  # a key of `presets`
     seeds,  # trained side by side where the preset has one restart
 ):
     "Importance labels and the network's clusters under a preset: two records a seed, importance first."
-    chosen = replace(choose(presets, preset, "preset"), permutations=0)  # which serve the doubts alone
+    chosen = choose(presets, preset, "preset")
     split = split_rows(load_wisconsin(), chosen)
     start = time.perf_counter()
     answers = learn(split.rows, chosen, list(seeds))
@@ -228,7 +228,7 @@ def set_rows(
     return preprocessor(preset.scaling, preset.missing).fit_transform(X), y
 
 
-# %% ../nbs/30_study.ipynb #14420b9f
+# %% ../nbs/30_study.ipynb #6c3945cd
 def learned_record(
     name,  # of an entry of `impaug.sets.table_sets` or `keel_sets()`
     seed,  # of importance
@@ -245,7 +245,8 @@ def learned_record(
     record["clusters_nmi"] = float(normalized_mutual_info_score(y, learned.clusters))
     shares = share_record(y, group_weights(learned.pseudo_labels))
     one_column = bool(explain(binary_set(name)[0], learned.pseudo_labels).alone)
-    return record | shares | learned.diagnosis | dict(doubts=learned.doubts, one_column=one_column)
+    said = dict(doubts=learned.doubts, fell_back=learned.fell_back, one_column=one_column)
+    return record | shares | learned.diagnosis | said
 
 
 def set_run(
@@ -461,11 +462,14 @@ def _answers(y, asked):
     return ask
 
 
-# %% ../nbs/30_study.ipynb #90798756
+# %% ../nbs/30_study.ipynb #c72395fe
+_random = ("random",)
 textbook_steps = {
-    "the report's loss": dict(criterion=EntropyLoss(), centred=False),
-    "rows centred": dict(criterion=EntropyLoss()),
-    "steady under noise": dict(criterion=SelfAugmentedLoss()),
+    "entropy loss alone": dict(fallback=None),
+    "with twins": dict(fallback=None, **steady) | dict(criterion=SelfAugmentedLoss(), centred=False, starts=_random),
+    "in a frame": dict(fallback=None, **steady) | dict(criterion=SelfAugmentedLoss(), starts=_random),
+    "under several settings": dict(fallback=None, **steady) | dict(starts=_random),
+    "from taught starts": dict(fallback=None, **steady),
     "recommended": {},
 }
 textbook_peers = dict(kmeans="KMeans", gmm="GMM, full")
@@ -491,7 +495,7 @@ def textbook_run(
         record["clusters_nmi"] = float(normalized_mutual_info_score(y, learned.clusters))
         if step == "recommended":
             record |= _peer_scores(preprocessor(default_scaling).fit_transform(X), y, seed)
-    return [record | learned.diagnosis | dict(doubts=learned.doubts)]
+    return [record | learned.diagnosis | dict(doubts=learned.doubts, fell_back=learned.fell_back)]
 
 
 def _peer_scores(rows, y, seed):
@@ -502,33 +506,45 @@ def _peer_scores(rows, y, seed):
     return scored
 
 
-# %% ../nbs/30_study.ipynb #71b35e21
+# %% ../nbs/30_study.ipynb #12c6b2be
+_steady = dict(fallback=None, **steady)
 variants = {
     "recommended": {},
+    "no fallback": dict(fallback=None),
+    "steady": _steady,
+    "steady, no start by k-means": _steady | dict(starts=("random", "gmm")),
+    "steady, no start by a mixture": _steady | dict(starts=("random", "kmeans")),
+    "steady, no taught start": _steady | dict(starts=_random),
+    "steady, one setting of the loss": _steady | dict(criterion=SelfAugmentedLoss()),
+    "steady, no twins": _steady | dict(criterion=EntropyLoss()),
+    "steady, rows not centred": _steady | dict(centred=False),
     "threshold by k-means": dict(threshold="kmeans"),
     "threshold (max + min)/3": dict(threshold="report"),
+    "restarts that disagree kept": dict(agreement=0.0),
     "keep the best one": dict(keep=1),
+    "keep all restarts": dict(keep=presets["recommended"].restarts),
     "chosen by the loss": dict(choose_by="loss"),
+    "chosen by the neighbour loss": dict(choose_by="neighbour"),
+    "8 restarts, keep 2": dict(restarts=8, keep=2),
     "one restart": dict(restarts=1),
-    "entropy loss alone": dict(criterion=EntropyLoss()),
-    "one setting of the loss": dict(criterion=SelfAugmentedLoss()),
-    "rows not centred": dict(centred=False),
     "columns standardised": dict(scaling="standard"),
+    "columns power-transformed": dict(scaling="power"),
     "anchor at the origin": dict(anchor="origin"),
     "anchor at the mean": dict(anchor="mean"),
     "anchor on the far side": dict(anchor="beyond the minority"),
     "importance rate 0.001": dict(importance_lr=0.001),
+    "importance rate 0.1": dict(importance_lr=0.1),
 }
 
 
-# %% ../nbs/30_study.ipynb #f273d799
+# %% ../nbs/30_study.ipynb #b5bdc49a
 def ablation_run(
     variant,  # a key of `variants`
     name,  # of an entry of `impaug.sets.table_sets`
     seed,  # of all restarts
 ):
     "One choice left out on one table: one record, in a list."
-    preset = replace(presets["recommended"], permutations=0, **choose(variants, variant, "variant"))
+    preset = replace(presets["recommended"], **choose(variants, variant, "variant"))
     rows, y = set_rows(name, preset)
     learned = learn(rows, preset, seed, monitor=_importance)
     return [
@@ -753,19 +769,18 @@ def study_tasks(
     ]
 
 
-# %% ../nbs/30_study.ipynb #179b7000
+# %% ../nbs/30_study.ipynb #48c7fbe6
 most_seeds = dict(
     sets_seen=3,
     sets_unseen=1,
-    textbook=2,
-    textbook_steps=1,
+    textbook=10,
+    textbook_steps=2,
     keel=1,
-    seed_sets=10,
-    ablation_report=1,  # on the report's own table
+    ablation_report=5,  # on the report's own table
     ablation_others=1,
     balancing=5,  # repetitions of the folds
 )
-other_starts = (1000,)  # another set of seeds for `recommended`
+other_starts = (1000, 2000)  # two more sets of seeds for `recommended`
 
 
 # %% ../nbs/30_study.ipynb #f0db8447
@@ -786,11 +801,11 @@ def _method_tasks(function, methods, runs):
     return tasks
 
 
-# %% ../nbs/30_study.ipynb #2d208e0a
+# %% ../nbs/30_study.ipynb #1105f92d
 def _seed_set_tasks(runs):
     tasks = []
     for start in other_starts:
-        for s in runs[: most_seeds["seed_sets"]]:
+        for s in runs:
             tasks.append(Task(f"seed_sets/{start + s}", seed_set_run, dict(start=start, seed=start + s)))
     return tasks
 

@@ -7,16 +7,17 @@ __all__ = [
     "anchors",
     "trusted",
     "clear",
+    "none_above",
     "no_second_group",
     "majority_mode",
     "find_anchor",
-    "frame",
-    "spacing",
     "average_importance",
+    "spacing",
     "noise_cut",
     "separation",
     "is_clear",
     "doubts",
+    "frame",
 ]
 
 # %% ../nbs/10_consensus.ipynb #531ff694
@@ -57,36 +58,6 @@ def find_anchor(
     return mode - reach * np.ptp(along) * direction / length
 
 
-# %% ../nbs/10_consensus.ipynb #38269a3a
-def frame(
-    X,  # rows, (n, n_features)
-):
-    """Where and in which unit networks see the rows.
-
-    A point midway between mode and mean, (n_features,), and a third of the root mean square distance from the mean."""
-    mean = X.mean(axis=0)
-    unit = float(np.sqrt(((X - mean) ** 2).sum(axis=1).mean())) / 3
-    return (majority_mode(X) + mean) / 2, unit or 1.0
-
-
-def spacing(
-    X,  # rows, (n, n_features)
-    k=10,  # which neighbour counts
-    max_rows=1000,  # so many rows, evenly spaced, are looked at, lest the spacing shrink with the number of rows
-):
-    """How far rows lie apart along one column: median distance of a distinct row to its `k`-th nearest, over
-    sqrt(n_features), and at most what two rows differ by (root mean square). `InputError` where all rows are alike."""
-    distinct = np.unique(X[sample_rows(len(X), max_rows)], axis=0)
-    if len(distinct) == 1:  # those that differ are few among many, and all rows must be searched for them
-        distinct = np.unique(X, axis=0)
-        distinct = distinct[sample_rows(len(distinct), max_rows)]
-    if len(distinct) == 1:
-        raise InputError("X: its rows are all alike; add columns that tell rows apart")
-    distance, _ = NearestNeighbors(n_neighbors=min(k, len(distinct) - 1)).fit(distinct).kneighbors()
-    two_rows = np.sqrt(2 * ((X - X.mean(axis=0)) ** 2).sum(axis=1).mean())
-    return float(min(np.median(distance[:, -1]), two_rows)) / np.sqrt(X.shape[1])
-
-
 # %% ../nbs/10_consensus.ipynb #c8721f32
 def _origin(X):
     return np.zeros(X.shape[1])
@@ -123,6 +94,25 @@ def average_importance(
     return mean
 
 
+# %% ../nbs/10_consensus.ipynb #849a20d6
+def spacing(
+    X,  # rows, (n, n_features)
+    k=10,  # which neighbour counts
+    max_rows=1000,  # so many rows, evenly spaced, are looked at, lest the spacing shrink with the number of rows
+):
+    """How far rows lie apart along one column: median distance of a distinct row to its `k`-th nearest, over
+    sqrt(n_features), and at most what two rows differ by (root mean square). `InputError` where all rows are alike."""
+    distinct = np.unique(X[sample_rows(len(X), max_rows)], axis=0)
+    if len(distinct) == 1:  # those that differ are few among many, and all rows must be searched for them
+        distinct = np.unique(X, axis=0)
+        distinct = distinct[sample_rows(len(distinct), max_rows)]
+    if len(distinct) == 1:
+        raise InputError("X: its rows are all alike; add columns that tell rows apart")
+    distance, _ = NearestNeighbors(n_neighbors=min(k, len(distinct) - 1)).fit(distinct).kneighbors()
+    two_rows = np.sqrt(2 * ((X - X.mean(axis=0)) ** 2).sum(axis=1).mean())
+    return float(min(np.median(distance[:, -1]), two_rows)) / np.sqrt(X.shape[1])
+
+
 # %% ../nbs/10_consensus.ipynb #32691d29
 def noise_cut(
     X,  # rows, (n, n_features)
@@ -152,15 +142,17 @@ def separation(values):
     return float(1 - within / values.var())
 
 
-# %% ../nbs/10_consensus.ipynb #7d4c3d00
+# %% ../nbs/10_consensus.ipynb #fd694300
 trusted = dict(stability=(0.3, 1.0), network=(0.5, 1.0), share=(0.0, 0.5))
 clear = dict(against_null=1 / 3, gap=0.02)  # clear is a third of what the permuted table gives, or a gap
+none_above = 0.5  # of the noise cut that the permuted table gives: no second group is found
 no_second_group = "no second group found"
 _doubts = dict(
     stability="the restarts disagree: mean NMI {:.2f} between those kept",
     network="importance and the networks that learned it disagree: NMI {:.2f}",
     share="most rows lie above the threshold, so that those below it are the smaller side and were multiplied: {:.0%}",
-    noise_cut=no_second_group + ": noise cut {:.3f}, and {:.3f} with the columns permuted",
+    none=no_second_group + ": noise cut {:.3f}, and {:.3f} with the columns permuted",
+    noise_cut="a second group is not certain: noise cut {:.3f}, and {:.3f} with the columns permuted",
     normalized_cut="the division severs neighbours nearly as one without groups does: normalized cut {:.3f}, "
     "and {:.3f} with the columns permuted",
 )
@@ -189,11 +181,25 @@ def doubts(
         reasons.append("not compared with a table without a second group: too few rows, or the preset does not ask")
     else:
         for measure in ("noise_cut", "normalized_cut"):
+            value, null = diagnosis[measure], diagnosis[f"{measure}_null"]
             if not is_clear(diagnosis, [measure]):
-                reasons.append(_doubts[measure].format(diagnosis[measure], diagnosis[f"{measure}_null"]))
+                none = measure == "noise_cut" and value > none_above * null
+                reasons.append(_doubts["none" if none else measure].format(value, null))
     for key, (least, most) in trusted.items():
         if np.isnan(diagnosis[key]):
             reasons.append("one restart cannot check itself: more restarts would show how far they agree")
         elif not least <= diagnosis[key] <= most:
             reasons.append(_doubts[key].format(diagnosis[key]))
     return reasons
+
+
+# %% ../nbs/10_consensus.ipynb #e54f97d0
+def frame(
+    X,  # rows, (n, n_features)
+):
+    """Where and in which unit networks see the rows.
+
+    A point midway between mode and mean, (n_features,), and a third of the root mean square distance from the mean."""
+    mean = X.mean(axis=0)
+    unit = float(np.sqrt(((X - mean) ** 2).sum(axis=1).mean())) / 3
+    return (majority_mode(X) + mean) / 2, unit or 1.0

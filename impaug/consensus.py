@@ -142,7 +142,7 @@ def separation(values):
     return float(1 - within / values.var())
 
 
-# %% ../nbs/10_consensus.ipynb #fd694300
+# %% ../nbs/10_consensus.ipynb #f5dd8292
 trusted = dict(stability=(0.3, 1.0), network=(0.5, 1.0), share=(0.0, 0.5))
 clear = dict(against_null=1 / 3, gap=0.02)  # clear is a third of what the permuted table gives, or a gap
 none_above = 0.5  # of the noise cut that the permuted table gives: no second group is found
@@ -166,8 +166,8 @@ def is_clear(
 
     True, too, where nothing was permuted to compare with."""
     for measure in measures:
-        most = max(clear["gap"], clear["against_null"] * diagnosis[f"{measure}_null"])
-        if diagnosis[measure] > most:
+        value, null = diagnosis[measure], diagnosis[f"{measure}_null"]
+        if value > clear["gap"] and value > clear["against_null"] * null:  # false for a null of NaN
             return False
     return True
 

@@ -33,7 +33,7 @@ report_figures = dict(
 )
 
 
-# %% ../nbs/08_experiment.ipynb #d0a366c6
+# %% ../nbs/08_experiment.ipynb #80b57284
 @dataclass(frozen=True)
 class Preset:
     "One reading of the experiment. The report states epochs, lr, batch_size, threshold and retrain_epochs of its own."
@@ -73,6 +73,7 @@ steady = dict(
     batch_size=64,
     lr=3e-3,
     starts=("random", "kmeans", "random", "gmm"),
+    agreement=0.3,
 )
 _recommended = Preset(
     keep_id=False,
@@ -84,7 +85,6 @@ _recommended = Preset(
     lazy=True,
     anchor="beyond the majority",
     restarts=32,
-    agreement=0.3,
     threshold="cut",
     permutations=2,
     fallback=steady,

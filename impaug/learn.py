@@ -120,7 +120,7 @@ def _restart(fit, s):
     return ImportanceFit(fit.importance[part], fit.clusters[part], fit.loss_curve[part], fit.networks[part], monitored)
 
 
-# %% ../nbs/22_learn.ipynb #b12f6a0f
+# %% ../nbs/22_learn.ipynb #e15456d3
 def learn(
     rows,  # scaled rows, (n, n_features), finite
     preset="recommended",  # a key of `presets`, or a `Preset`
@@ -160,8 +160,12 @@ def learn_seeds(
     anchor = choose(anchors, preset.anchor, "anchor")(X)
     train = partial(train_restarts, X, preset=preset, anchor=anchor, monitor=monitor)
     if preset.restarts == 1:
-        side_by_side = train(seeds, verbose=verbose)
-        fits = [_restart(side_by_side, s) for s in range(len(seeds))]
+        # those that start at random train side by side; what is taught depends on who is taught with it
+        groups = [seeds] if preset.starts[0] == "random" else [[one] for one in seeds]
+        fits = []
+        for group in groups:
+            side_by_side = train(group, verbose=verbose)
+            fits += [_restart(side_by_side, s) for s in range(len(group))]
     else:
         several = len(seeds) > 1
         fits = []
@@ -174,7 +178,7 @@ def learn_seeds(
     return learned
 
 
-# %% ../nbs/22_learn.ipynb #f04924d5
+# %% ../nbs/22_learn.ipynb #c2096856
 def train_restarts(
     X,  # rows, (n, n_features)
     seeds,  # one restart each
@@ -187,7 +191,7 @@ def train_restarts(
     centre, unit = frame(X) if preset.centred else (np.zeros(X.shape[1]), 1.0)
     rows, anchor = (X - centre) / unit, (anchor - centre) / unit
     options = training_options(preset, len(X)) | dict(anchor=anchor, monitor=monitor)
-    networks = start_networks(rows, seeds, preset.starts)
+    networks = start_networks(rows, seeds, preset.starts[: preset.restarts])
     fit = train_in_groups(rows, seeds, criteria_of(preset), networks, verbose=verbose, **options)
     fit.networks = [_uncentred(network, centre, unit) for network in fit.networks]
     return fit

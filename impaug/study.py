@@ -506,7 +506,7 @@ def _peer_scores(rows, y, seed):
     return scored
 
 
-# %% ../nbs/30_study.ipynb #12c6b2be
+# %% ../nbs/30_study.ipynb #06a7442f
 _steady = dict(fallback=None, **steady)
 variants = {
     "recommended": {},
@@ -518,9 +518,9 @@ variants = {
     "steady, one setting of the loss": _steady | dict(criterion=SelfAugmentedLoss()),
     "steady, no twins": _steady | dict(criterion=EntropyLoss()),
     "steady, rows not centred": _steady | dict(centred=False),
+    "steady, restarts that disagree kept": _steady | dict(agreement=0.0),
     "threshold by k-means": dict(threshold="kmeans"),
     "threshold (max + min)/3": dict(threshold="report"),
-    "restarts that disagree kept": dict(agreement=0.0),
     "keep the best one": dict(keep=1),
     "keep all restarts": dict(keep=presets["recommended"].restarts),
     "chosen by the loss": dict(choose_by="loss"),

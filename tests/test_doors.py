@@ -15,6 +15,7 @@ from sklearn.impute import SimpleImputer
 from impaug import engine, learn
 from impaug.balance import balance_table
 from impaug.cli import main
+from impaug.consensus import clear
 from impaug.data import InputError, load_wisconsin
 from impaug.experiment import presets
 from impaug.model import EntropyLoss, SelfAugmentedLoss
@@ -49,8 +50,11 @@ def light_presets(monkeypatch):
     )
     plain, twins = EntropyLoss(beta=0.9), (SelfAugmentedLoss(0.9, 4.0, 0.5), SelfAugmentedLoss(0.8, 2.0, 1.5))
     monkeypatch.setitem(presets, "report", replace(presets["report"], epochs=15, criterion=plain, **common))
-    lighter = replace(presets["recommended"], epochs=8, restarts=4, keep=2, criterion=twins, **common)
-    monkeypatch.setitem(presets, "recommended", lighter)
+    lighter = dict(epochs=8, restarts=4, keep=2, **common)
+    second = presets["recommended"].fallback | dict(criterion=twins, lr=4e-3, batch_size=40)
+    recommended = replace(presets["recommended"], criterion=plain, fallback=second, **lighter)
+    monkeypatch.setitem(presets, "recommended", recommended)
+    monkeypatch.setitem(presets, "steady", replace(presets["steady"], **lighter | second))
 
 
 def report_table(preset):
@@ -163,6 +167,15 @@ def test_a_rule_of_a_reader_goes_through_every_door(preset, tmp_path, capfd, mon
     assert (first.labels.mean() < 0.5) == presets[preset].smaller_is_minority
     for door, other in zip(doors[1:], others, strict=True):
         assert_same(first, other, door)
+
+
+def test_every_door_falls_back_where_the_first_answer_is_not_clear(tmp_path, capfd, monkeypatch):
+    monkeypatch.setitem(clear, "against_null", 0.0)
+    monkeypatch.setitem(clear, "gap", 0.0)
+    first, *others = (outcome(door, "recommended", "cut", tmp_path, capfd) for door in doors)
+    for door, other in zip(doors[1:], others, strict=True):
+        assert_same(first, other, door)
+    assert_same(outcome(doors[0], "steady", "cut", tmp_path, capfd), first, doors[0])
 
 
 def test_the_light_presets_have_no_default_of_the_engine():

@@ -5,6 +5,8 @@
 # %% auto #0
 __all__ = [
     "fewest_rows",
+    "most_value",
+    "rounding",
     "starts",
     "restart_criteria",
     "fewest_null_rows",
@@ -92,8 +94,10 @@ def _vote(probabilities, turned):
     return np.mean([one[:, ::-1] if turn else one for one, turn in zip(probabilities, turned)], axis=0)
 
 
-# %% ../nbs/22_learn.ipynb #be505bb9
+# %% ../nbs/22_learn.ipynb #cec8f932
 fewest_rows = 6
+most_value = 1e15  # networks are trained in single precision, and its squares must be finite
+rounding = 10 * np.finfo(np.float64).eps  # columns that vary by less are constant to scikit-learn's scalers, too
 
 
 def training_options(
@@ -120,7 +124,7 @@ def _restart(fit, s):
     return ImportanceFit(fit.importance[part], fit.clusters[part], fit.loss_curve[part], fit.networks[part], monitored)
 
 
-# %% ../nbs/22_learn.ipynb #e15456d3
+# %% ../nbs/22_learn.ipynb #0dfaf236
 def learn(
     rows,  # scaled rows, (n, n_features), finite
     preset="recommended",  # a key of `presets`, or a `Preset`
@@ -134,6 +138,10 @@ def learn(
     threshold leaves one side empty. After an interrupt, groups of restarts that are finished count, with a warning."""
     preset = choose(presets, preset, "preset") if isinstance(preset, str) else preset
     X = check_rows(rows, min_rows=fewest_rows)
+    if np.ptp(X, axis=0).max() < rounding:
+        raise InputError(f"X: no column varies by more than rounding does ({rounding:.0e}); multiply the columns")
+    if np.abs(X).max() > most_value:
+        raise InputError(f"X: holds values beyond {most_value:.0e}, too large to train on; scale the columns")
     seeds = [seed] if isinstance(seed, Integral) else list(seed)
     options = dict(monitor=monitor, verbose=verbose)
     learned = learn_seeds(X, preset, seeds, **options)

@@ -31,6 +31,7 @@ from impaug.learn import (
 from impaug.model import EntropyLoss, SelfAugmentedLoss, clusters, mlp
 from impaug.runs import retrain, run_preset, split_rows
 from impaug.sampler import ImportanceClusterer, ImportanceSampler
+from impaug.sets import round_clouds
 from impaug.smote import Balanced, oversample
 from impaug.threshold import cut_threshold, find_threshold, neighbours, normalized_cut, threshold_rules
 
@@ -455,3 +456,33 @@ def test_a_constant_column_with_a_hole_keeps_its_constant(irises):
     table = irises[0].assign(unit=["", *["7.0"] * 149])
     made = balance_table(table, "species", restarts=2).frame.unit[150:]
     assert len(made) and (made == "7.0").all() and pd.notna(made).all()
+
+
+clouds = round_clouds(0, n=300, columns=3)[0]
+
+
+@pytest.mark.parametrize(
+    "X, said",
+    [
+        (clouds[:20], "not compared"),
+        (clouds * 1e300, ""),
+        (clouds * [1e300, 1, 1e-300], ""),
+        (clouds * 1e-300, "no column varies by more than rounding does"),
+        (np.ones((100, 3)), "no column varies"),
+        (np.repeat([[0.0, 0.0], [1.0, 1.0]], [70, 30], axis=0), no_second_group),
+        (np.random.default_rng(0).normal(size=(100, 1)), no_second_group),
+        (np.random.default_rng(0).integers(0, 2, size=(200, 6)).astype(float), no_second_group),
+        (np.random.default_rng(0).normal(size=(150, 1)) + np.repeat([[0], [12]], [100, 50], axis=0), ""),
+    ],
+    ids=["few rows", "huge", "huge and tiny", "tiny", "alike", "two rows", "one column", "binary", "two groups"],
+)
+@pytest.mark.filterwarnings("ignore:the pseudo labels are in doubt")
+def test_odd_tables_are_refused_or_answered_with_finite_importance(X, said):
+    try:
+        found = ImportanceClusterer(restarts=8, random_state=0).fit(X)
+    except InputError as refusal:
+        assert said and said in str(refusal)
+    else:
+        assert np.isfinite(found.importance_).all() and 0 < found.pseudo_labels_.sum() < len(X)
+        assert said in " ".join(found.doubts_)
+        assert said or not found.doubts_

@@ -71,7 +71,7 @@ readings: $(READY)  ## search readings of the report again: results/readings.jso
 bench: $(READY)  ## measure speed as ratios: benchmarks/results.json (five minutes)
 	@$(BIN)/python -W ignore benchmarks/bench.py
 
-study: $(READY)  ## compare with peers, 50 seeds: results/study.json (forty minutes on two cores)
+study: $(READY)  ## compare with peers, 50 seeds: results/study.json (an hour on two cores)
 	@$(BIN)/impaug study --seeds 50 --jobs -1 --keel both --json results/study.json
 
 clean:  ## remove .venv and build output

@@ -51,7 +51,7 @@ def app(context):
         click.echo(context.get_help())
 
 
-# %% ../nbs/36_cli.ipynb #0e78bd88
+# %% ../nbs/36_cli.ipynb #6f47c586
 _seed_option = click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed; the others follow it."
 )
@@ -79,7 +79,7 @@ def report(seeds, seed, out, json_file, data, quiet):
     "Run the 2021 report's experiment on its 699 rows and set the outcome beside the report's figures."
     wisconsin, out, json_file = load_wisconsin(data), check_folder(out), json_target(json_file, out, "report.json")
     runs, contents = [], {}
-    for name in presets:
+    for name in ("report", "recommended"):
         if not quiet:
             click.echo(f"preset {name}: {seeds} runs", err=True)
         of_preset = run_preset(name, range(seed, seed + seeds), wisconsin, verbose=not quiet)

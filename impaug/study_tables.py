@@ -441,7 +441,7 @@ def difference_table(
     return pd.concat(tables, axis=1)
 
 
-# %% ../nbs/31_study_tables.ipynb #14012bbd
+# %% ../nbs/31_study_tables.ipynb #dca6811a
 def _dots(ax, y, low, middle, high, **style):
     "A dot at the middle and a line from low to high, for each place in `y`."
     ax.hlines(y, low, high, color=style["color"], lw=1.5)
@@ -455,7 +455,7 @@ def _legend_below(ax):
 
 def _styles():
     "Colours and markers, alike in all figures."
-    return zip(sns.color_palette("colorblind"), "osD^v")
+    return zip(sns.color_palette("colorblind"), "osD^vP")
 
 
 # %% ../nbs/31_study_tables.ipynb #764c8a86

@@ -252,7 +252,7 @@ def summary(
     return pd.DataFrame(columns, index=labels)
 
 
-# %% ../nbs/25_runs.ipynb #e6831a56
+# %% ../nbs/25_runs.ipynb #c4d681c8
 def middle_run(runs):
     "The run whose pseudo labels have the median NMI."
     return sorted(runs, key=lambda run: run.figures["nmi"])[len(runs) // 2]
@@ -268,7 +268,8 @@ def draw(
     importance.set_title(title)
     curves = {}
     for name in run.curves:
-        curves[name] = np.array([one.curves[name] for one in runs])
+        shortest = min(len(one.curves[name]) for one in runs)  # a fallback has epochs of its own
+        curves[name] = np.array([one.curves[name][:shortest] for one in runs])
     nmi = plot_nmi(curves)
     nmi.set_title(f"preset {preset}, {len(runs)} seeds: median and range")
     confusion, axes = plt.subplots(1, 2, figsize=(6.2, 3), layout="constrained")

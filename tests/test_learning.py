@@ -29,7 +29,7 @@ from impaug.learn import (
     training_options,
 )
 from impaug.model import EntropyLoss, SelfAugmentedLoss, clusters, mlp
-from impaug.runs import retrain, run_preset, split_rows
+from impaug.runs import draw, retrain, run_preset, split_rows
 from impaug.sampler import ImportanceClusterer, ImportanceSampler
 from impaug.sets import round_clouds
 from impaug.smote import Balanced, oversample
@@ -397,6 +397,16 @@ def test_a_run_is_of_the_kept_restart_and_every_choice_arrives():
     np.testing.assert_array_equal(run.balanced.X, again.X)
     found = retrain(run.balanced, "entropy", 2, 48, 2e-3, 3).predict(run.rows)
     assert figures["test_nmi"] == pytest.approx(normalized_mutual_info_score(run.y, found))
+
+
+def test_runs_of_unequal_length_are_drawn_as_far_as_all_go():
+    "As where one of them fell back."
+    short = Preset(epochs=2, retrain_epochs=2, threshold="kmeans")
+    long = replace(short, epochs=3)
+    runs = run_preset(short, [0]) + run_preset(long, [1])
+    training, retraining = draw(runs)["custom-nmi.png"].axes[0].lines
+    assert (len(training.get_xdata()), len(retraining.get_xdata())) == (2, 2)
+    assert training.get_ydata()[1] == np.median([run.curves["training"][1] for run in runs])
 
 
 def test_retraining_has_its_seed_and_goes_on_from_epoch_to_epoch():

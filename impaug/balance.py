@@ -19,15 +19,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.types import is_numeric_dtype
 from sklearn.metrics import normalized_mutual_info_score
 
-from .data import InputError, preprocessor
-from .learn import Learned, learn
-from .experiment import adjusted
-from .explanation import Explanation, explain
-from .smote import Balanced, oversample
-from .tables import missing_cells, numbers, plain
+from .columns import Kind, TableCoder, cell_texts, kind_of, listed, numbers, plain
+from .data import InputError
+from .experiment import adjusted, for_categories
+from .explanation import explain_groups
+from .groups import Groups, check_number, learn_groups
+from .learn import Learned
+from .sampler import grown_table
+from .smote import Balanced, oversample_groups
 from .threshold import threshold_rule
 
 
@@ -36,54 +38,46 @@ def column_kinds(
     table,  # as `impaug.tables.read_table` gives
     target=None,  # column of true labels: set aside, only to score
     id=(),  # columns of identifiers: set aside
+    kinds=None,  # {column: one of `impaug.columns.kind_names`}, where the caller knows better
 ):
-    "What each column is taken for: a DataFrame (column, taken_for, cells, missing, lowest, highest), a row a column."
+    """What each column is taken for, a row a column: a DataFrame (column, taken_for, why, cells, missing, lowest,
+    highest). `InputError` for a column that the table lacks, or that cannot be what is given."""
+    given = dict.fromkeys(id, "id") | (kinds or {})
     _check_names(table, "target", [] if target is None else [target])
     _check_names(table, "id", id)
-    aside = {name: "id, set aside" for name in id}
-    if target is not None:
-        aside[target] = "target, set aside"
+    _check_names(table, "kinds", given)
     rows = []
     for name in table.columns:
-        values, text = numbers(table[name])
+        values, _ = numbers(table[name])
         seen = values[~np.isnan(values)]
+        kind = _labels(table[name]) if name == target else kind_of(table[name], given.get(name))
         rows.append(
             dict(
                 column=name,
-                taken_for=aside.get(name) or _kind(seen, text),
-                cells=_cells(seen, text),
-                missing=int(len(values) - len(seen) - text.sum()),
-                lowest=min(seen, default=np.nan),
-                highest=max(seen, default=np.nan),
+                taken_for=kind.name + _fates.get(kind.name, ""),
+                why=kind.why,
+                cells=kind.cells,
+                missing=kind.missing,
+                lowest=min(seen, default=np.nan) if kind.name == "number" else np.nan,
+                highest=max(seen, default=np.nan) if kind.name == "number" else np.nan,
             )
         )
     return pd.DataFrame(rows)
+
+
+_fates = dict(target=", set aside", id=", set aside", constant=", not used", empty=", not used")
+
+
+def _labels(column):
+    "The `Kind` of the column of true labels."
+    return Kind("target", "you said so", "labels", int(cell_texts(column).isna().sum()))
 
 
 def _check_names(table, argument, names):
     "`InputError` about `argument` where the table lacks one of these columns."
     for name in names:
         if name not in table.columns:
-            there = ", ".join(repr(plain(column)) for column in table.columns[:20])
-            raise InputError(f"{argument}: no column {plain(name)!r}; the table has {there}")
-
-
-def _kind(seen, text):
-    "What a column with the numbers `seen`, and with text where `text` says so, is taken for."
-    if text.any():
-        return "text"
-    if not len(seen):
-        return "empty, not used"
-    return "constant, not used" if seen.min() == seen.max() else "feature"
-
-
-def _cells(seen, text):
-    "What the cells of such a column hold."
-    if text.any():
-        return "text"
-    if not len(seen):
-        return "none"
-    return "integers" if np.isfinite(seen).all() and (seen % 1 == 0).all() else "decimals"
+            raise InputError(f"{argument}: no column {plain(name)!r}; the table has {listed(table.columns, 20)}")
 
 
 # %% ../nbs/36_balance.ipynb #1f75716c
@@ -107,7 +101,7 @@ def kinds_text(
 
 
 # %% ../nbs/36_balance.ipynb #563876d9
-added_columns = ("pseudo_label", "importance", "synthetic")
+added_columns = ("pseudo_label", "importance", "synthetic")  # of several groups importance_1, importance_2, ...
 fewest_table_rows = 20
 
 
@@ -116,59 +110,45 @@ def check_table(
     kinds,  # its `column_kinds`
 ):
     "An `InputError`, naming columns and remedy, where the table cannot be learned from."
-    features, text = kinds.taken_for == "feature", kinds.taken_for == "text"
-    taken = kinds.column.isin(added_columns)
-    if taken.any():
+    taken = kinds.column[kinds.column.astype(str).str.fullmatch("|".join(added_columns) + r"|importance_\d+")]
+    if len(taken):
         raise InputError(
-            f"table: already has the columns {_listed(kinds.column[taken])}; rename them, or pass the table that is "
-            "not balanced yet"
+            f"table: already has the columns {listed(taken)}; rename them, or pass the table that is not balanced yet"
         )
-    if text.any():
-        first = kinds.column[text].iloc[0]
-        row = numbers(table[first])[1].argmax()
+    if kinds.taken_for.str.contains(",").all():
         raise InputError(
-            f"table: columns that hold text: {_listed(kinds.column[text])} "
-            f"({plain(table[first].iloc[row], 20)!r} in row {row + 1} of {plain(first)!r}); "
-            "encode them as numbers (with a decimal point), drop them, or set them aside with id (--id)"
+            "table: no column is left to learn from; pass one that varies, and do not set all aside "
+            "(kinds, --as COLUMN=KIND, says what a column is)"
         )
-    if not features.any():
-        raise InputError(
-            "table: no column of numbers is left to learn from; pass one that varies, and do not set all aside"
-        )
-    infinite = features & np.isinf(kinds[["lowest", "highest"]]).any(axis=1)
+    infinite = np.isinf(kinds[["lowest", "highest"]]).any(axis=1)
     if infinite.any():
         raise InputError(
-            f"table: infinite values in {_listed(kinds.column[infinite])}; leave those cells empty, or write a finite "
+            f"table: infinite values in {listed(kinds.column[infinite])}; leave those cells empty, or write a finite "
             "bound"
         )
     if len(table) < fewest_table_rows:
         raise InputError(f"table: {len(table)} rows, fewer than the {fewest_table_rows} needed; pass more rows")
 
 
-def _listed(names, most=5):
-    "Names for a message."
-    return ", ".join(repr(plain(name)) for name in names[:most])
-
-
 # %% ../nbs/36_balance.ipynb #fa99b112
 def notices(
-    table,  # as `impaug.tables.read_table` gives
-    kinds,  # its `column_kinds`
+    kinds,  # as `column_kinds` gives
 ):
     "What the user should know about the columns before learning: a list of sentences."
-    features, said = kinds.taken_for == "feature", []
-    for name in kinds.column[features & (kinds.cells == "integers")]:
-        distinct = table[name].nunique() / len(table)
-        if distinct > 0.9:
-            said.append(
-                f"column {plain(name)!r} looks like an identifier (integers, {distinct:.0%} of them distinct); "
-                f"if it is one, set it aside with --id {plain(name)!r}"
-            )
-    holes = kinds[features & (kinds.missing > 0)]
+    said = []
+    for column, why in kinds[["column", "why"]][kinds.taken_for == "id, set aside"].values:
+        if why != "you said so":
+            name = plain(column)
+            said.append(f"column {name!r} is set aside: {why}; to learn from it, pass --as {name!r}=number or =text")
+    unused = kinds.column[kinds.taken_for.str.endswith("not used")]
+    if len(unused):
+        more = " and others" if len(unused) > 5 else ""
+        said.append(f"constant or empty, and not used: {listed(unused)}{more}")
+    holes = kinds[(kinds.taken_for == "number") & (kinds.missing > 0)]
     if len(holes):
         more = " and others" if len(holes) > 5 else ""
         said.append(
-            f"{holes.missing.sum()} missing cells in {_listed(holes.column)}{more} "
+            f"{holes.missing.sum()} missing cells in {listed(holes.column)}{more} "
             "are filled by the column's median to learn from; in the original rows they stay as they are"
         )
     return said
@@ -179,23 +159,30 @@ def notices(
 class BalancedTable:
     "A table with synthetic rows below its own, and what they were made by."
 
-    frame: pd.DataFrame  # original cells and synthetic numbers, then `added_columns`
+    frame: pd.DataFrame  # original cells and synthetic ones, then `added_columns`
     kinds: pd.DataFrame  # as `column_kinds` gives
     notices: list  # what `notices` says of the columns
-    learned: Learned  # from the features of the original rows, scaled
-    balanced: Balanced  # features of all rows, scaled
+    learned: Learned | Groups  # from the original rows
+    balanced: Balanced  # what the oversampler was given, and made
+    rows: np.ndarray  # all rows as the networks see them, (m, n_features)
     score: float  # NMI of the pseudo labels with the target column; NaN without one
-    explanation: Explanation  # of the pseudo labels, in the units of the features
+    explanations: list  # an `Explanation` of each pseudo minority, in the units of the columns
 
     @property
     def counts(self):
-        "Rows, pseudo minority and synthetic rows as plain numbers."
+        "Rows, pseudo minorities (all, then every group) and synthetic rows as plain numbers."
         return dict(
             original=len(self.learned.pseudo_labels),
-            pseudo_minority=int(self.learned.pseudo_labels.sum()),
+            pseudo_minority=int((self.learned.pseudo_labels > 0).sum()),
+            groups=np.bincount(self.learned.pseudo_labels).tolist(),
             synthetic=int(self.balanced.synthetic.sum()),
             rows=len(self.frame),
         )
+
+    @property
+    def not_numbers(self):
+        "Names of the columns that need not hold numbers."
+        return self.kinds.column[self.kinds.taken_for != "number"].tolist()
 
     @property
     def aside(self):
@@ -212,63 +199,65 @@ def balance_table(
     threshold=None,  # a rule of `impaug.threshold`, or a fraction of (max + min); the preset's if None
     restarts=None,  # networks to train; the preset's number if None
     seed=0,  # of everything random
+    kinds=None,  # {column: one of `impaug.columns.kind_names`}, where the caller knows better
+    n_groups=2,  # how many, or "auto"
+    sampling_strategy="auto",  # rows of each group, as imbalanced-learn takes it
     announce=None,  # called with kinds and notices of the columns before learning
     verbose=False,  # show a progress bar
 ):
-    """Learn pseudo labels from the numeric columns of a table and lift the smaller side: a `BalancedTable`.
+    """Learn pseudo labels from the columns of a table and lift the smaller groups: a `BalancedTable`.
 
     No label is involved. `InputError` for columns that cannot be learned from, before anything is learned."""
-    kinds = column_kinds(table, target, id)
-    check_table(table, kinds)
+    taken = column_kinds(table, target, id, kinds)
+    check_table(table, taken)
+    check_number(n_groups, len(table))
     preset = adjusted(preset, threshold=threshold, restarts=restarts)
     threshold_rule(preset.threshold)  # an unknown one is refused before anything is said or learned
-    said = notices(table, kinds)
+    said = notices(taken)
     if announce is not None:
-        announce(kinds, said)
-    features = kinds.column[kinds.taken_for == "feature"]
-    steps = preprocessor(preset.scaling, preset.missing)
-    cells = np.column_stack([numbers(table[name])[0] for name in features])
-    rows = steps.fit_transform(cells)
-    learned = learn(rows, preset, seed, verbose=verbose)
-    balanced = oversample(rows, learned.pseudo_labels, k_neighbors=preset.k_neighbors, seed=seed)
-    made = pd.DataFrame(steps[-1].inverse_transform(balanced.X)[balanced.synthetic], columns=features)
-    frame = _extended(table, kinds, made, learned, balanced)
-    filled = steps[0].transform(cells)
-    explanation = explain(filled, learned.pseudo_labels, [str(name) for name in features])
-    return BalancedTable(frame, kinds, said, learned, balanced, _score(table, target, learned), explanation)
-
-
-# %% ../nbs/36_balance.ipynb #06042302
-def _extended(table, kinds, made, learned, balanced):
-    "The table with the synthetic rows `made` below its own, and `added_columns`."
-    columns = {}
-    for name, kind in zip(kinds.column, kinds.taken_for):
-        columns[name] = _longer_column(table[name], kind, made)
-    importance = np.full(len(balanced.X), np.nan)
-    importance[~balanced.synthetic] = learned.importance
-    return pd.DataFrame(columns, dtype=object).assign(
-        pseudo_label=balanced.pseudo_labels, importance=importance, synthetic=balanced.synthetic.astype(int)
+        announce(taken, said)
+    given = dict.fromkeys(id, "id") | (kinds or {})
+    coder = TableCoder(given, () if target is None else (target,), preset.scaling, preset.missing).fit(table)
+    preset = for_categories(preset) if coder.coded_ else preset
+    rows = coder.transform(table)
+    varying = np.ptp(rows, axis=0) > 0
+    learned = learn_groups(rows[:, varying], n_groups, preset, seed, verbose=verbose)
+    cells, categorical = coder.cells(table)
+    options = dict(k_neighbors=preset.k_neighbors, seed=seed, sampling_strategy=sampling_strategy)
+    balanced = oversample_groups(cells, learned.pseudo_labels, categorical=categorical, **options)
+    grown = grown_table(table, coder.made(table, balanced.X[balanced.synthetic], balanced.parents))
+    told, words = coder.told(table)
+    explained = explain_groups(told, learned.pseudo_labels, learned.n_groups, words=words)
+    return BalancedTable(
+        frame=_extended(grown, learned, balanced),
+        kinds=taken,
+        notices=said,
+        learned=learned,
+        balanced=balanced,
+        rows=coder.transform(grown)[:, varying],
+        score=_score(table, target, learned),
+        explanations=explained if isinstance(explained, list) else [explained],
     )
 
 
-def _longer_column(column, kind, made):
-    "The cells of a column, then those of the synthetic rows."
-    if kind == "feature":
-        new = [float(f"{value:.12g}") for value in made[column.name]]
-    elif kind == "constant, not used":
-        new = [column[~np.isnan(numbers(column)[0])].iloc[0]] * len(made)
-    else:
-        new = [None] * len(made)
-    if kind == "feature" and is_bool_dtype(column.dtype):
-        column = column.astype("Int64")  # no number lies between two truth values
-    return [*column, *new]
+# %% ../nbs/36_balance.ipynb #06042302
+def _extended(grown, learned, balanced):
+    "The table with `added_columns`."
+    n = len(learned.pseudo_labels)
+    added = dict(pseudo_label=balanced.pseudo_labels)
+    for number, importance in enumerate(learned.importance.reshape(n, -1).T, start=1):
+        values = np.full(len(grown), np.nan)
+        values[:n] = importance
+        added["importance" if learned.n_groups == 2 else f"importance_{number}"] = values
+    return grown.assign(**added, synthetic=balanced.synthetic.astype(int))
 
 
 def _score(table, target, learned):
     "NMI of the pseudo labels with the target, over the rows that have one."
     if target is None:
         return np.nan
-    known = (table[target].notna() & ~table[target].isin(missing_cells)).to_numpy()
+    texts = cell_texts(table[target])
+    known = texts.notna().to_numpy()
     if not known.any():
         return np.nan
-    return float(normalized_mutual_info_score(table[target][known].astype(str), learned.pseudo_labels[known]))
+    return float(normalized_mutual_info_score(texts[known].astype(str), learned.pseudo_labels[known]))

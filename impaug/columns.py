@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = [
     "missing_cells",
-    "kinds",
+    "kind_names",
     "most_categories",
     "rarely_repeats",
     "fewest_in_category",
@@ -90,7 +90,7 @@ def dates(
 
 
 # %% ../nbs/24_columns.ipynb #a192d608
-kinds = ("number", "category", "text", "date", "boolean", "id")
+kind_names = ("number", "category", "text", "date", "boolean", "id")
 most_categories = 40
 rarely_repeats = 0.9  # share of different cells from which on a column may be an identifier
 _id_name = re.compile(r"(^|[^a-z])(id|code|key|uuid|guid|nr|no|number|index)s?([^a-z]|$)")
@@ -100,7 +100,7 @@ _id_name = re.compile(r"(^|[^a-z])(id|code|key|uuid|guid|nr|no|number|index)s?([
 class Kind:
     "What a column is taken for."
 
-    name: str  # one of `kinds`, or "constant", "empty", "target"
+    name: str  # one of `kind_names`, or "constant", "empty", "target"
     why: str  # the reason, for a reader
     cells: str  # what its cells hold: integers, decimals, text, dates, booleans or none
     missing: int  # cells that are missing
@@ -113,12 +113,12 @@ class Kind:
 
 def kind_of(
     column,  # one column of a table, (n,), a Series with a name
-    given=None,  # one of `kinds`, where the caller says so
+    given=None,  # one of `kind_names`, where the caller says so
 ):
     "What the column is taken for: a `Kind`. `InputError` where it cannot be what is given."
     name = plain(column.name)
     if given is not None:
-        choose(dict.fromkeys(kinds), given, f"as_: {name}")
+        choose(dict.fromkeys(kind_names), given, "kinds")
     texts = cell_texts(column)
     seen = texts[texts.notna()]
     missing, distinct = len(texts) - len(seen), seen.nunique()
@@ -191,12 +191,12 @@ def _as_given(column, name, given, cells, missing, texts):
     why = "you said so"
     if given == "number" and numbers(column)[1].any():
         bad = texts[numbers(column)[1]].iloc[0]
-        raise InputError(f"as_: {name} holds {plain(bad, 20)!r}, which is no number; pass category or text for it")
+        raise InputError(f"kinds: {name} holds {plain(bad, 20)!r}, which is no number; pass category or text for it")
     if given == "date":
         none = dates(column).isna().to_numpy() & texts.notna().to_numpy()
         if none.any():
             raise InputError(
-                f"as_: {name} holds {plain(texts[none].iloc[0], 20)!r}, which is no date; write dates as 2024-05-31, "
+                f"kinds: {name} holds {plain(texts[none].iloc[0], 20)!r}, which is no date; write dates as 2024-05-31, "
                 "or pass category or text for it"
             )
     if given == "number" and cells not in ("integers", "decimals"):
@@ -289,19 +289,19 @@ class TableCoder(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        as_=None,  # {column: one of `kinds`}, where the caller knows better
+        kinds=None,  # {column: one of `kind_names`}, where the caller knows better
         aside=(),  # columns that are not looked at, such as the target
         scaling="minmax",  # of a table of numbers alone: a key of `impaug.data.scalers`
         missing="median",  # how missing numbers are filled: a key of `impaug.data.imputers`
     ):
-        self.as_, self.aside, self.scaling, self.missing = as_, aside, scaling, missing
+        self.kinds, self.aside, self.scaling, self.missing = kinds, aside, scaling, missing
 
     def fit(self, X, y=None):
         "Learn kinds and codes from a DataFrame X (n, n_columns). `InputError` where no column can be learned from."
-        given = self.as_ or {}
+        given = self.kinds or {}
         for name in given:
             if name not in X.columns:
-                raise InputError(f"as_: no column {plain(name)!r}; the table has {listed(X.columns, 20)}")
+                raise InputError(f"kinds: no column {plain(name)!r}; the table has {listed(X.columns, 20)}")
         self.kinds_ = {}
         for name in X.columns:
             if name not in self.aside:
@@ -312,9 +312,9 @@ class TableCoder(TransformerMixin, BaseEstimator):
         self._fit_blocks(X)
         return self
 
-    def used(self, *kinds):
-        "The columns of these kinds, in their order: a list."
-        return [name for name, kind in self.kinds_.items() if kind.name in kinds]
+    def used(self, *names):
+        "The columns of the kinds with these names, in their order: a list."
+        return [name for name, kind in self.kinds_.items() if kind.name in names]
 
     def _number_names(self):
         "Numbers; booleans, too, in a table without categories, where nothing has to count alike."
@@ -431,6 +431,8 @@ def _made(
     parents,  # the two rows of X that each lies between, (m, 2)
 ):
     "Synthetic rows as a DataFrame of the columns of X, those that are not used empty; constants stay."
+    if not len(cells):
+        return X.iloc[:0]
     made, inverse = {}, self._unscaled(cells)
     order = self._number_names() + self.used("date") + self._category_names()
     for place, name in enumerate(order):

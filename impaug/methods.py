@@ -10,6 +10,8 @@ __all__ = [
     "keel_scalings",
     "most_tried",
     "group_peers",
+    "encodings",
+    "cell_dividers",
     "classifiers",
     "Method",
     "LargestCluster",
@@ -17,6 +19,13 @@ __all__ = [
     "Divider",
     "kmeans_by_silhouette",
     "mixture_by_bic",
+    "Encoding",
+    "split_cells",
+    "declared_text",
+    "EmbeddedNetwork",
+    "embedding_rows",
+    "gower_distances",
+    "CellDivider",
     "missing_packages",
     "available",
 ]
@@ -28,14 +37,22 @@ from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
+import pandas as pd
+import torch
+from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans, SpectralClustering
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import silhouette_score
 from sklearn.mixture import GaussianMixture
 from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from sklearn.svm import SVC
+from torch import nn
 
+from .columns import TableCoder, numbers
+from .data import preprocessor
+from .model import EntropyLoss, mlp
 from .sets import keel_package
 
 # %% ../nbs/31_methods.ipynb #80f9f8f7
@@ -223,6 +240,194 @@ _dividers = [
 group_peers = {one.name: one for one in _dividers}
 
 
+# %% ../nbs/31_methods.ipynb #8b420727
+@dataclass(frozen=True)
+class Encoding:
+    "A way to make cells of any columns rows of numbers."
+
+    name: str
+    encode: Callable  # from cells (DataFrame), the number of groups and a seed to rows (n, n_features)
+    package: str = "sklearn"  # what it needs beside impaug
+    random: bool = False  # whether there is chance in it
+
+
+def split_cells(
+    cells,  # a DataFrame of numbers and text, NaN where missing
+):
+    "Numbers, missing ones filled by the median, (n, columns), and text, where missing is a value: a DataFrame."
+    numeric, text = cells.select_dtypes(include="number"), cells.select_dtypes(exclude="number")
+    return numeric.fillna(numeric.median()).to_numpy(dtype=np.float64), text.astype(object).fillna("(missing)")
+
+
+def declared_text(
+    cells,  # a DataFrame of numbers and text
+):
+    "Columns of text whose cells all look like numbers, as categories: a dict for `TableCoder(kinds=...)`."
+    text = cells.select_dtypes(exclude="number").columns
+    return {name: "category" for name in text if not numbers(cells[name])[1].any()}
+
+
+def _table_coder(cells, n_groups, seed):
+    coder = TableCoder(kinds=declared_text(cells))
+    return coder.fit(cells).transform(cells)
+
+
+def _scaled_numbers(values, scaling):
+    return preprocessor(scaling).fit_transform(values) if values.shape[1] else values
+
+
+def _one_hot(cells, n_groups, seed, scaling):
+    values, text = split_cells(cells)
+    columns = OneHotEncoder(sparse_output=False).fit_transform(text) if text.shape[1] else text.to_numpy(np.float64)
+    return np.hstack([_scaled_numbers(values, scaling), columns])
+
+
+def _ordinal(cells, n_groups, seed):
+    values, text = split_cells(cells)
+    codes = OrdinalEncoder().fit_transform(text) if text.shape[1] else text.to_numpy(np.float64)
+    return preprocessor("minmax").fit_transform(np.hstack([values, codes]))
+
+
+def _skrub(cells, n_groups, seed):
+    from skrub import StringEncoder, TableVectorizer
+
+    vectorizer = TableVectorizer(high_cardinality=StringEncoder(random_state=seed))
+    made = np.asarray(vectorizer.fit_transform(cells), dtype=np.float64)
+    return preprocessor("standard").fit_transform(made)
+
+
+# %% ../nbs/31_methods.ipynb #9a93c1a6
+def _famd(cells, n_groups, seed, components):
+    import prince
+
+    values, text = split_cells(cells)
+    numeric = pd.DataFrame(values, columns=[f"n{place}" for place in range(values.shape[1])])
+    text = text.reset_index(drop=True)
+    model = prince.FAMD if len(numeric.columns) and len(text.columns) else prince.MCA
+    if not len(text.columns):
+        model = prince.PCA
+    table = pd.concat([numeric, text], axis=1)
+    return model(n_components=components, random_state=seed).fit(table).row_coordinates(table).to_numpy()
+
+
+# %% ../nbs/31_methods.ipynb #f66477f5
+class EmbeddedNetwork(nn.Module):
+    "The report's network over numbers and a learned place for each category of each column."
+
+    def __init__(
+        self,
+        counts,  # categories of each column
+        n_numbers,  # columns of numbers
+        n_groups,  # outputs
+        seed=0,  # of all weights
+    ):
+        super().__init__()
+        generator, tables = torch.Generator().manual_seed(seed), []
+        for count in counts:
+            places = torch.randn(count, min(8, (count + 1) // 2), generator=generator)
+            tables.append(nn.Embedding.from_pretrained(places, freeze=False))
+        self.tables = nn.ModuleList(tables)
+        width = n_numbers + sum(table.embedding_dim for table in tables)
+        self.network = mlp(width, n_clusters=n_groups, seed=seed)
+
+    def rows(
+        self,
+        values,  # numbers (n, n_numbers)
+        codes,  # numbers of categories (n, columns), int64
+    ):
+        "Numbers beside the places of the categories: (n, n_features)."
+        return torch.cat([values, *(table(codes[:, place]) for place, table in enumerate(self.tables))], dim=1)
+
+    def forward(self, values, codes):
+        return self.network(self.rows(values, codes))
+
+
+def embedding_rows(
+    cells,  # a DataFrame of numbers and text, NaN where missing
+    n_groups,  # outputs of the network
+    seed=0,  # of the network and of the batches
+    batches=300,
+    batch_size=64,  # rows
+):
+    "Numbers, standardised, beside the places that a network on EntropyLoss learns for the categories: (n, n_features)."
+    values, text = split_cells(cells)
+    values = torch.as_tensor(_scaled_numbers(values, "standard"), dtype=torch.float32)
+    codes = OrdinalEncoder(dtype=np.int64).fit_transform(text) if text.shape[1] else np.empty((len(text), 0), np.int64)
+    codes = torch.as_tensor(codes)
+    network = EmbeddedNetwork([text[name].nunique() for name in text], values.shape[1], n_groups, seed)
+    criterion, optimizer = EntropyLoss(), torch.optim.Adam(network.parameters(), lr=1e-3)
+    order = torch.Generator().manual_seed(seed)
+    for _ in range(batches):
+        batch = torch.randperm(len(cells), generator=order)[:batch_size]
+        optimizer.zero_grad()
+        criterion(network(values[batch], codes[batch])).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return network.rows(values, codes).numpy().astype(np.float64)
+
+
+# %% ../nbs/31_methods.ipynb #727b5da8
+_encodings = [
+    Encoding("TableCoder", _table_coder),
+    Encoding("one-hot, standardised", partial(_one_hot, scaling="standard")),
+    Encoding("one-hot, min-max", partial(_one_hot, scaling="minmax")),
+    Encoding("ordinal codes", _ordinal),
+    Encoding("entity embeddings", embedding_rows, random=True),
+    Encoding("FAMD, 5 components", partial(_famd, components=5), package="prince"),
+    Encoding("FAMD, 10 components", partial(_famd, components=10), package="prince"),
+    Encoding("skrub", _skrub, package="skrub"),
+]
+encodings = {one.name: one for one in _encodings}
+
+
+# %% ../nbs/31_methods.ipynb #9c48f657
+def _prototypes(cells, n_groups, seed):
+    from kmodes.kmodes import KModes
+    from kmodes.kprototypes import KPrototypes
+
+    values, text = split_cells(cells)
+    if not text.shape[1]:
+        return _kmeans_groups(_scaled_numbers(values, "standard"), n_groups, seed)
+    options = dict(n_clusters=n_groups, n_init=2, max_iter=20, random_state=seed)
+    if not values.shape[1]:
+        return KModes(**options).fit_predict(text.to_numpy(dtype=object))
+    both = np.column_stack([_scaled_numbers(values, "standard").astype(object), text.to_numpy(dtype=object)])
+    return KPrototypes(**options).fit_predict(both, categorical=list(range(values.shape[1], both.shape[1])))
+
+
+def gower_distances(
+    cells,  # a DataFrame of numbers and text, NaN where missing
+):
+    "Mean over columns of the distance of two cells, 0 to 1: (n, n)."
+    values, text = split_cells(cells)
+    codes = OrdinalEncoder().fit_transform(text) if text.shape[1] else np.empty((len(text), 0))
+    near = pdist(_scaled_numbers(values, "minmax"), "cityblock") if values.shape[1] else 0
+    differ = pdist(codes, "hamming") * codes.shape[1] if codes.shape[1] else 0
+    return squareform((near + differ) / cells.shape[1])
+
+
+def _gower(cells, n_groups, seed):
+    linkage = AgglomerativeClustering(n_groups, metric="precomputed", linkage="average")
+    return linkage.fit_predict(gower_distances(cells))
+
+
+@dataclass(frozen=True)
+class CellDivider:
+    "A method that divides cells of any columns into several groups."
+
+    name: str
+    divide: Callable  # from cells (DataFrame), the number of groups and a seed to groups (n,)
+    package: str = "sklearn"  # what it needs beside impaug
+    random: bool = False  # whether there is chance in it
+
+
+_cell_dividers = [
+    CellDivider("k-prototypes", _prototypes, package="kmodes", random=True),
+    CellDivider("Gower, average linkage", _gower),
+]
+cell_dividers = {one.name: one for one in _cell_dividers}
+
+
 # %% ../nbs/31_methods.ipynb #c535b1d0
 def _logistic(seed):
     return LogisticRegression(max_iter=1000)
@@ -245,12 +450,13 @@ classifiers = {one.name: one for one in _classifiers}
 # %% ../nbs/31_methods.ipynb #ecb16bad
 def missing_packages():
     "Packages that some method or KEEL's tables need and that are not installed: methods first, in their order."
-    needed = {method.package: None for method in [*peers.values(), *classifiers.values()]} | {keel_package: None}
+    optional = [*peers.values(), *classifiers.values(), *encodings.values(), *cell_dividers.values()]
+    needed = {method.package: None for method in optional} | {keel_package: None}
     return [package for package in needed if not find_spec(package)]
 
 
 def available(
-    methods,  # {name: `Method`}
+    methods,  # {name: `Method`}, or another with a `package`
 ):
     "Those methods whose package is installed, in order."
     missing = missing_packages()

@@ -52,26 +52,26 @@ class ImportanceWarning(UserWarning):
 
 
 # %% ../nbs/34_sampler.ipynb #86a7ab53
-def _table(X):
-    "X as a pandas DataFrame where it is a table with a column that is not of numbers, or with gaps; else None."
+def _table(X, kinds):
+    "X as a pandas DataFrame where it is a table with a column that is not of numbers, gaps or given kinds; else None."
     if hasattr(X, "to_pandas"):  # of polars
         X = X.to_pandas()
     if not isinstance(X, pd.DataFrame) or X.columns.has_duplicates:
         return None
     number = [is_numeric_dtype(dtype) for dtype in X.dtypes]
-    return X if not all(number) or X.isna().any(axis=None) else None
+    return X if kinds or not all(number) or X.isna().any(axis=None) else None
 
 
 def _validated_rows(estimator, X, y="no_validation", reset=True):
     """X, and `y` if given, as scikit-learn validates them, as many columns as at `fit`: finite floats, or a table.
 
     At `fit` the estimator gets its `coder_`, which is None where X is numbers alone."""
-    table = _table(X)
+    table = _table(X, estimator.kinds)
     if table is None and (reset or estimator.coder_ is None):
         if reset:
             estimator.coder_ = None
         if estimator.kinds:
-            raise InputError("kinds: X is numbers without gaps, which are taken as they are; pass a DataFrame, or none")
+            raise InputError("kinds: X has no names of columns; pass a DataFrame, or no kinds")
         return _numbers(estimator, X, y, reset)
     if table is None and isinstance(X, pd.DataFrame):
         table = X

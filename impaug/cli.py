@@ -10,6 +10,8 @@ __all__ = [
     "json_target",
     "study",
     "parse_threshold",
+    "parse_kinds",
+    "parse_groups",
     "balance",
     "check_outputs",
     "uninterrupted",
@@ -30,6 +32,7 @@ import click
 
 from . import __version__
 from .balance import balance_table, kinds_text
+from .columns import kind_names, plain
 from .data import InputError, choose, load_wisconsin
 from .experiment import presets
 from .files import check_folder, write_files
@@ -37,7 +40,7 @@ from .page import draw_balance, figure_bytes, figure_formats, report_page
 from .runs import draw, record, run_preset, summary
 from .study import keel_halves, run_study, study_json
 from .study_tables import draw_study, method_table
-from .tables import file_name, need_pyarrow, plain, read_table, separator, table_bytes
+from .tables import file_name, need_pyarrow, read_table, separator, table_bytes
 from .threshold import threshold_rule, threshold_rules
 
 
@@ -187,6 +190,27 @@ def parse_threshold(context, option, text):
     return rule
 
 
+def parse_kinds(context, option, pairs):
+    "{column: kind} from COLUMN=KIND, each."
+    kinds = {}
+    for pair in pairs:
+        column, equals, kind = pair.rpartition("=")
+        if not equals:
+            raise InputError(f"as: {plain(pair)!r} is not COLUMN=KIND; pass for example --as ward=category")
+        kinds[column] = choose(dict(zip(kind_names, kind_names)), kind, "as")
+    return kinds
+
+
+def parse_groups(context, option, text):
+    "A number of groups from the command line, or `auto`."
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"groups: {plain(text)!r} is no number; pass 2 or more, or auto") from None
+
+
 # %% ../nbs/38_cli.ipynb #544c87c5
 @app.command(short_help="Balance a table of your own.")
 @click.argument("source", metavar="IN")
@@ -217,13 +241,29 @@ def parse_threshold(context, option, text):
 )
 @click.option("--restarts", type=click.IntRange(1), help="Networks to train.  [default: the preset's]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random.")
+@click.option(
+    "--as",
+    "kinds",
+    multiple=True,
+    callback=parse_kinds,
+    metavar="COLUMN=KIND",
+    help=f"What a column is, where it is not what it looks like: {', '.join(kind_names)}. May be repeated.",
+)
+@click.option(
+    "--groups",
+    callback=parse_groups,
+    default="2",
+    show_default=True,
+    metavar="N",
+    help="How many groups: a number, or auto.",
+)
 @click.option("--sep", help="What separates cells, such as ';'.  [default: by the file's suffix]")
 @click.option("--plot", metavar="FILE", help="Also draw the outcome: a .png, .svg or .pdf file.")
 @click.option("--report", "page", metavar="FILE", help="Also write a page on the outcome: a .html file.")
 @click.option("--strict", is_flag=True, help="Write nothing and end with 3 where no second group is found.")
 @click.option("--quiet", is_flag=True, help="Warnings alone: no table of columns, no progress bar, no closing lines.")
-def balance(source, out, target, ids, preset, threshold, restarts, seed, sep, plot, page, strict, quiet):
-    """Learn a minority from the rows of IN alone, and write them with synthetic rows of it to OUT.
+def balance(source, out, target, ids, preset, threshold, restarts, seed, kinds, groups, sep, plot, page, strict, quiet):
+    """Learn a minority, or several, from the rows of IN alone, and write them with synthetic rows of it to OUT.
 
     IN is a .csv, .tsv or .parquet file with column names in the first line, or - for CSV on standard input. Columns
     pseudo_label, importance and synthetic are added; what was there stays as it is."""
@@ -236,6 +276,7 @@ def balance(source, out, target, ids, preset, threshold, restarts, seed, sep, pl
             click.echo(f"warning: {line}", err=True)
 
     chosen = dict(target=target, id=ids, preset=preset, threshold=threshold, restarts=restarts, seed=seed)
+    chosen |= dict(kinds=kinds, n_groups=groups)
     table = read_table(source, sep)
     balanced = uninterrupted(balance_table, table, **chosen, announce=announce, verbose=not quiet)
     for line in balanced.learned.doubts:
@@ -243,16 +284,17 @@ def balance(source, out, target, ids, preset, threshold, restarts, seed, sep, pl
     if strict and balanced.learned.no_second_group:
         click.echo("impaug: nothing was written; leave out --strict to write the table all the same", err=True)
         click.get_current_context().exit(3)
-    if balanced.explanation.hint:
-        click.echo(f"warning: {plain(balanced.explanation.hint, 200)}", err=True)
-    data, contents = table_bytes(balanced.frame, out, sep, balanced.aside), {}
+    for said in balanced.explanations:
+        if said.hint:
+            click.echo(f"warning: {plain(said.hint, 200)}", err=True)
+    data, contents = table_bytes(balanced.frame, out, sep, balanced.not_numbers), {}
     if "out" in paths:
         contents[paths["out"]] = data
     if "plot" in paths:
         contents[paths["plot"]] = figure_bytes(draw_balance(balanced), Path(plot).suffix)
     if "report" in paths:
         options = click.get_current_context().params
-        given = {name: value for name, value in options.items() if value not in (None, ())}
+        given = {name: value for name, value in options.items() if value not in (None, (), {})}
         contents[paths["report"]] = report_page(balanced, file_name(Path(source).name), given)
     write_files(".", contents)
     if out == "-":
@@ -316,12 +358,14 @@ def to_standard_output(data):
 def closing_lines(balanced, out, target, plot, page):
     "What was found and written, and where to look next."
     n = balanced.counts
+    several = f" in {len(n['groups']) - 1} groups" if len(n["groups"]) > 2 else ""
     lines = [
-        f"\n{n['original']} rows, {n['pseudo_minority']} of them pseudo minority; "
+        f"\n{n['original']} rows, {n['pseudo_minority']} of them pseudo minority{several}; "
         f"{n['synthetic']} synthetic rows make {n['rows']}."
     ]
-    said = plain(balanced.explanation, 400)
-    lines.append(said[:1].upper() + said[1:])
+    for one in balanced.explanations:
+        said = plain(one, 400)
+        lines.append(said[:1].upper() + said[1:])
     if target is not None:
         lines.append(f"NMI of the pseudo labels with {plain(target)!r}, which only scores: {balanced.score:.3f}")
     if page:

@@ -19,7 +19,7 @@ import pandas as pd
 from . import __version__
 from .consensus import clear, trusted
 from .data import choose
-from .plots import plot_importance, plot_loss, plot_projection
+from .plots import plot_groups, plot_importance, plot_loss, plot_projection, plot_split
 from .threshold import sample_rows
 
 
@@ -29,16 +29,38 @@ def draw_balance(
     max_rows=5000,  # at most so many rows are drawn as points, evenly spaced
 ):
     "Importance with its threshold, the training curve, and the rows before and after, in one matplotlib figure."
-    figure, axes = plt.subplots(2, 2, figsize=(8.6, 6), layout="constrained")
-    learned, rows, n = table.learned, table.balanced.X, len(table.learned.pseudo_labels)
-    names = np.array(["majority", "minority"])[learned.pseudo_labels]
-    plot_importance(learned.importance, learned.threshold, names, axes[0, 0]).set_title("importance, by pseudo label")
-    plot_loss(learned.loss_curve, axes[0, 1]).set_title("training")
+    learned, rows, n = table.learned, table.rows, len(table.learned.pseudo_labels)
+    if learned.n_groups == 2:
+        figure, axes = plt.subplots(2, 2, figsize=(8.6, 6), layout="constrained")
+        names = np.array(["majority", "minority"])[learned.pseudo_labels]
+        above = plot_importance(learned.importance, learned.threshold, names, axes[0, 0])
+        above.set_title("importance, by pseudo label")
+        curve, before, after = axes.flat[1:]
+    else:
+        figure, curve, before, after = _axes_of_groups(learned)
+    plot_loss(learned.loss_curve, curve).set_title("training")
     drawn = sample_rows(len(rows), max_rows)
     own, origin = drawn[drawn < n], np.array(["original", "synthetic"])[(drawn >= n).astype(int)]
-    plot_projection(rows[own], names[own], rows[:n], "before: pseudo labels", axes[1, 0])
-    plot_projection(rows[drawn], origin, rows[:n], "after oversampling", axes[1, 1])
+    if learned.n_groups == 2:
+        plot_projection(rows[own], names[own], rows[:n], "before: pseudo labels", before)
+    else:
+        plot_groups(rows[own], learned.pseudo_labels[own], rows[:n], "before: pseudo labels", before)
+    plot_projection(rows[drawn], origin, rows[:n], "after oversampling", after)
     return figure
+
+
+def _axes_of_groups(learned):
+    "A figure with the importance of each minority, and the axes of the three other panels."
+    minorities = learned.n_groups - 1
+    above = -(-minorities // 3)
+    figure = plt.figure(figsize=(8.6, 2.6 * above + 2.9), layout="constrained")
+    grid = figure.add_gridspec(above + 1, 3)
+    for number in range(1, learned.n_groups):
+        ax = figure.add_subplot(grid[(number - 1) // 3, (number - 1) % 3])
+        importance, threshold = learned.importance[:, number - 1], learned.threshold[number - 1]
+        plot_split(importance, threshold, learned.pseudo_labels, number, ax)
+    below = [figure.add_subplot(grid[above, column]) for column in range(3)]
+    return figure, *below
 
 
 # %% ../nbs/37_page.ipynb #c29789b8
@@ -70,14 +92,24 @@ _meanings = dict(
 
 
 def _diagnosis(learned):
-    "What was measured, and from where to where it gives no reason for doubt: a DataFrame."
+    "What was measured, of each group, and from where to where it gives no reason for doubt: a DataFrame."
+    if learned.n_groups == 2:
+        return _measures(learned.diagnosis)
+    parts = []
+    for number, diagnosis in enumerate(learned.diagnosis, start=1):
+        parts.append(_measures(diagnosis).assign(group=number))
+    return pd.concat(parts)[["group", "measure", "value", "trusted"]] if parts else pd.DataFrame()
+
+
+def _measures(diagnosis):
+    "The measures of one minority, with their bounds: a DataFrame."
     rows = []
     for key in ("noise_cut", "normalized_cut"):
-        value, null = learned.diagnosis[key], learned.diagnosis[f"{key}_null"]
+        value, null = diagnosis[key], diagnosis[f"{key}_null"]
         most = np.nanmax([clear["gap"], clear["against_null"] * null])
         rows.append({"measure": _meanings[key], "value": round(value, 3), "trusted": f"0 to {most:.3f}"})
     for key, (least, most) in trusted.items():
-        value = learned.diagnosis[key]
+        value = diagnosis[key]
         rows.append({"measure": _meanings[key], "value": round(value, 3), "trusted": f"{least:g} to {most:g}"})
     return pd.DataFrame(rows)
 
@@ -107,6 +139,7 @@ def _sentences(table):
     "How many rows there are, how the pseudo labels score, and whether they are in doubt: three sentences by name."
     n, score = table.counts, ""
     share = n["pseudo_minority"] / n["original"]
+    several = f" in {len(n['groups']) - 1} groups ({', '.join(map(str, n['groups'][1:]))})"
     if not np.isnan(table.score):
         score = (
             "Only to score: the normalized mutual information of the pseudo labels with the target column is "
@@ -116,8 +149,8 @@ def _sentences(table):
         "None of these measures gives a reason to doubt the pseudo labels. This is a rule of thumb, not a guarantee."
     )
     return dict(
-        counts=f"{n['original']} rows, of which {n['pseudo_minority']} ({share:.1%}) are pseudo minority; "
-        f"{n['synthetic']} synthetic rows make {n['rows']}.",
+        counts=f"{n['original']} rows, of which {n['pseudo_minority']} ({share:.1%}) are pseudo minority"
+        f"{several if table.learned.n_groups > 2 else ''}; {n['synthetic']} synthetic rows make {n['rows']}.",
         score=score,
         verdict="The pseudo labels are in doubt:" if table.learned.doubts else verdict,
     )
@@ -136,6 +169,16 @@ def _html_table(frame, name):
 def _html_items(sentences):
     "Sentences as the items of an HTML list, escaped."
     return "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
+
+
+def _explained(explanation):
+    "What one pseudo minority is, as HTML: a sentence, a question where there is one, and the columns that differ."
+    question = html.escape(_upper_first(explanation.hint))
+    return (
+        f"<p>{html.escape(_upper_first(str(explanation)))}.</p>\n"
+        f'<p class="ask">{question}</p>\n'
+        f"{_html_table(_differences(explanation), 'columns')}\n"
+    )
 
 
 def report_page(
@@ -161,7 +204,5 @@ def report_page(
         notices=_html_items(table.notices),
         version=html.escape(__version__),
         options=_html_table(made_with, "options"),
-        explanation=html.escape(_upper_first(str(table.explanation)) + "."),
-        hint=html.escape(_upper_first(table.explanation.hint)),
-        columns=_html_table(_differences(table.explanation), "columns"),
+        explanations="".join(_explained(one) for one in table.explanations),
     )

@@ -12,6 +12,7 @@ __all__ = [
     "plot_projection",
     "group_styles",
     "plot_groups",
+    "plot_split",
     "plot_importances",
 ]
 
@@ -171,19 +172,27 @@ def plot_groups(
 
 
 # %% ../nbs/25_plots.ipynb #7f19dcc3
-def _histograms(ax, importance, threshold, groups, number):
-    "Importance of the majority and of one minority, with its threshold."
+def plot_split(
+    importance,  # of one minority and the majority, (n,); NaN for rows of other minorities
+    threshold,  # where it was cut
+    groups,  # the group of each row, (n,) int64: 0 the majority
+    number,  # of the minority
+    ax=None,
+):
+    "Histograms of importance of one minority and of the majority, the threshold dashed: matplotlib axes."
+    ax, groups = _axes(ax), np.asarray(groups)
     styles, known = group_styles(number + 1), ~np.isnan(importance)
     ax.set_title(f"group {number} beside group 0", fontsize=9)
     if not known.any():
         ax.text(0.5, 0.5, "nothing could be learned", ha="center", va="center", fontsize=8, transform=ax.transAxes)
-        return
+        return ax
     bins = np.histogram_bin_edges(importance[known], bins=40)
     for group in (0, number):
         color = styles[group][0]
         ax.hist(importance[known & (groups == group)], bins, color=color, alpha=0.6, label=f"rows of group {group}")
     ax.axvline(threshold, color="black", ls="--", lw=1)
     ax.legend(fontsize=7)
+    return ax
 
 
 def plot_importances(
@@ -200,7 +209,7 @@ def plot_importances(
     figure, axes = plt.subplots(down, across, figsize=size, layout="constrained", squeeze=False)
     for place, ax in enumerate(axes.flat):
         if place < count:
-            _histograms(ax, importance[:, place], threshold[place], np.asarray(groups), place + 1)
+            plot_split(importance[:, place], threshold[place], groups, place + 1, ax)
         else:
             ax.set_axis_off()
     figure.supxlabel("importance (dashed: threshold)", fontsize=9)

@@ -14,6 +14,10 @@ __all__ = [
     "balances",
     "own_divisions",
     "balance_tables",
+    "own_columns",
+    "peer_encoding",
+    "column_peers",
+    "grade_names",
     "parts",
     "most_seeds",
     "other_starts",
@@ -53,11 +57,16 @@ __all__ = [
     "divided",
     "groups_run",
     "group_balance_run",
+    "labels_of_rows",
+    "columns_run",
+    "grades_as_names",
+    "grades_run",
     "Task",
     "study_tasks",
     "textbook_tasks",
     "keel_tasks",
     "groups_tasks",
+    "columns_tasks",
     "run_task",
     "read_checkpoint",
     "checkpoint_writer",
@@ -76,6 +85,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from joblib import Parallel, delayed
 from sklearn.cluster import KMeans
@@ -98,14 +108,16 @@ from . import __version__
 from .data import InputError, choose, load_wisconsin, preprocessor
 from .engine import train_importance
 from .evaluate import scores
-from .experiment import presets, steady
+from .experiment import for_categories, presets, steady
 from .explanation import explain
-from .groups import learn_groups
-from .learn import learn
+from .groups import divide_rows, learn_groups
+from .learn import learn, trainable
 from impaug.methods import (
     available,
+    cell_dividers,
     classifiers,
     default_scaling,
+    encodings,
     group_peers,
     keel_peers,
     keel_scalings,
@@ -119,6 +131,8 @@ from impaug.sets import (
     binary_set,
     keel_groups,
     keel_sets,
+    mixed_set,
+    mixed_sets,
     names_of,
     sets_seen,
     sets_unseen,
@@ -858,8 +872,95 @@ def group_balance_run(
     return [record]
 
 
+# %% ../nbs/32_study.ipynb #0f510254
+own_columns = ("recommended", "KMeans")  # what divides the rows of an encoding
+peer_encoding = "one-hot, standardised"
+column_peers = (  # pairs of an encoding, "" where the cells are taken as they are, and a method
+    (peer_encoding, "KMeans"),
+    ("FAMD, 5 components", "KMeans"),
+    ("", "k-prototypes"),
+    ("", "Gower, average linkage"),
+)
+
+
+def labels_of_rows(
+    rows,  # numbers, (n, n_features)
+    n_groups,
+    method,  # one of `own_columns`
+    seed=0,  # of everything random
+):
+    "Groups (n,), those of `recommended` as `learn_groups` gives them with categories."
+    rows = rows[:, np.ptp(rows, axis=0) > 1e-9]
+    if method == "KMeans":
+        return group_peers[method].divide(rows, n_groups, seed)
+    preset = for_categories(presets["recommended"])
+    if n_groups == 2:
+        return learn(rows, preset, seed).pseudo_labels
+    return divide_rows(trainable(rows), n_groups, replace(preset, fallback=None, **preset.fallback), seed).labels
+
+
+def columns_run(
+    name,  # of an entry of `impaug.sets.mixed_sets()`
+    encoding,  # a key of `impaug.methods.encodings`, or "" for the cells as they are
+    method,  # one of `own_columns`, or of `impaug.methods.cell_dividers`
+    seed,  # of everything random
+):
+    "A table of any columns divided: one record, in a list."
+    table = choose({one.name: one for one in mixed_sets()}, name, "name")
+    cells, y = mixed_set(name)
+    classes = len(np.unique(y))
+    about = dict(set=name, half=table.half, classes=classes, encoding=encoding, method=method, seed=seed)
+    if encoding:
+        rows = choose(encodings, encoding, "encoding").encode(cells, classes, seed)
+        groups = labels_of_rows(rows, classes, method, seed)
+    else:
+        groups = choose(cell_dividers, method, "method").divide(cells, classes, seed)
+    return [about | dict(nmi=float(normalized_mutual_info_score(y, groups)))]
+
+
+# %% ../nbs/32_study.ipynb #aef1d964
+grade_names = ("names", "strings")
+
+
+def grades_as_names(
+    names,  # one of `grade_names`
+):
+    "The nine grades as text, missing where they are: a DataFrame (699, 9) and the diagnosis (699,)."
+    wisconsin, rng = load_wisconsin(), np.random.default_rng(0)
+    cells = {}
+    for column in wisconsin.data.columns[1:]:
+        letters = rng.permutation(list("abcdefghij"))
+        called = {grade: f"grade {grade}" if names == "names" else str(letters[grade - 1]) for grade in range(1, 11)}
+        cells[column] = wisconsin.data[column].map(called).astype(object)
+    return pd.DataFrame(cells), wisconsin.target
+
+
+def grades_run(
+    names,  # one of `grade_names`
+    method,  # one of `own_columns`
+    seed,  # of everything random
+):
+    "The grades as names, coded by the package's coder and divided in two: one record, in a list."
+    cells, y = grades_as_names(names)
+    rows = encodings["TableCoder"].encode(cells, 2, seed)
+    groups = labels_of_rows(rows, 2, method, seed)
+    return [dict(grades=names, method=method, seed=seed, nmi=float(normalized_mutual_info_score(y, groups)))]
+
+
 # %% ../nbs/32_study.ipynb #72cbbfa5
-parts = ("methods", "seed_sets", "sets", "textbook", "keel", "shares", "labels", "ablation", "balancing", "groups")
+parts = (
+    "methods",
+    "seed_sets",
+    "sets",
+    "textbook",
+    "keel",
+    "shares",
+    "labels",
+    "ablation",
+    "balancing",
+    "groups",
+    "columns",
+)
 
 
 @dataclass(frozen=True)
@@ -891,6 +992,7 @@ def study_tasks(
         *_ablation_tasks(runs),
         *_balancing_tasks(runs),
         *groups_tasks(runs),
+        *columns_tasks(runs),
     ]
 
 
@@ -905,6 +1007,8 @@ most_seeds = dict(
     ablation_others=1,
     balancing=5,  # repetitions of the folds
     groups=1,
+    columns=2,
+    grades=10,  # of the report's table, as names
     clouds=5,  # made-up tables of three sizes
 )
 other_starts = (1000, 2000)  # two more sets of seeds for `recommended`
@@ -995,6 +1099,31 @@ def groups_tasks(
             for s in runs[: 1 if name == "newthyroid" else most_seeds["clouds"]]:
                 arguments = dict(name=name, method=method, seed=s)
                 tasks.append(Task(f"groups/balance/{name}/{method}/{s}", group_balance_run, arguments))
+    return tasks
+
+
+# %% ../nbs/32_study.ipynb #92661897
+def columns_tasks(
+    runs,  # seeds, of which the first few are used
+):
+    "Tasks of each encoding and peer on tables of any columns, and on the grades as names: a list of `Task`."
+    pairs = {}
+    for one in available(encodings):
+        for method in own_columns if one.name != peer_encoding else ("KMeans",):
+            pairs[one.name, method] = runs[: most_seeds["columns"]]
+    for one in available(cell_dividers):
+        pairs["", one.name] = runs[: most_seeds["columns"] if one.random else 1]
+    tasks = []
+    for name in [one.name for one in mixed_sets()]:
+        for (encoding, method), seeds in pairs.items():
+            for s in seeds:
+                arguments = dict(name=name, encoding=encoding, method=method, seed=s)
+                tasks.append(Task(f"columns/{name}/{encoding or 'cells'}/{method}/{s}", columns_run, arguments))
+    for names in grade_names:
+        for method in own_columns:
+            for s in runs[: most_seeds["grades"]]:
+                arguments = dict(names=names, method=method, seed=s)
+                tasks.append(Task(f"columns/grades as {names}/{method}/{s}", grades_run, arguments))
     return tasks
 
 

@@ -9,6 +9,7 @@ __all__ = [
     "kmeans_columns",
     "textbook_columns",
     "not_found",
+    "looked_at",
     "measures",
     "method_table",
     "sets_table",
@@ -33,6 +34,10 @@ __all__ = [
     "groups_table",
     "groups_lead",
     "group_balance_table",
+    "columns_scores",
+    "columns_table",
+    "columns_lead",
+    "grades_table",
     "ablation_table",
     "corrected_t",
     "paired_vote",
@@ -44,6 +49,7 @@ __all__ = [
     "draw_labels",
     "draw_shares",
     "draw_groups",
+    "draw_columns",
     "draw_steps",
     "draw_balancing",
     "draw_study",
@@ -59,7 +65,7 @@ from scipy import stats
 from .data import InputError, choose
 from .methods import default_scaling, group_peers, scalings
 from .sets import names_of
-from .study import fold_count, keel_halves, textbook_peers, textbook_steps, variants
+from .study import column_peers, fold_count, keel_halves, textbook_peers, textbook_steps, variants
 
 # %% ../nbs/33_study_tables.ipynb #7439bf13
 compared = ("nmi", "f1", "balanced_accuracy", "seconds")
@@ -436,6 +442,62 @@ def group_balance_table(
     return runs.groupby(["balance", "method"], sort=False)[[*columns, "nmi", "furthest"]].mean()
 
 
+# %% ../nbs/33_study_tables.ipynb #fac4e026
+looked_at = ("development", "confirmation")  # halves of the tables of any columns
+
+
+def columns_scores(
+    result,  # as `run_study` gives
+    halves=looked_at,  # of the tables; ("untouched",) are the others
+):
+    "Mean NMI over seeds of each encoding and method (columns) on each table (rows): a DataFrame."
+    runs = [one for one in result.get("columns", []) if one.get("half") in halves]
+    if not runs:
+        raise InputError(f"halves: there is no run on tables of {halves}; make some by impaug study")
+    by_table = pd.DataFrame(runs).groupby(["set", "encoding", "method"], sort=False).nmi.mean()
+    return by_table.unstack(["encoding", "method"])
+
+
+def columns_table(
+    result,  # as `run_study` gives
+    halves=looked_at,  # of the tables
+):
+    "Mean NMI over tables with its 95 % interval of each encoding and method, best first; `peer` marks peers."
+    rows = []
+    for (encoding, method), values in columns_scores(result, halves).items():
+        low, high = bootstrap_interval(values)
+        about = dict(encoding=encoding, method=method, peer=(encoding, method) in column_peers)
+        rows.append(about | dict(mean=values.mean(), low=low, high=high, tables=len(values)))
+    return pd.DataFrame(rows).sort_values("mean", ascending=False, kind="stable").reset_index(drop=True)
+
+
+# %% ../nbs/33_study_tables.ipynb #877a6b5c
+def columns_lead(
+    result,  # as `run_study` gives
+    halves=looked_at,  # of the tables
+    own=("TableCoder", "recommended"),  # a pair of an encoding and a method
+    other=None,  # another such pair; the best of `column_peers` by default
+):
+    """By how much a method is ahead of another in mean NMI over tables, which of them is the best peer by default.
+
+    A dict: encoding and method of the other, its mean, lead with its interval (low, high; paired), tables ahead."""
+    scores = columns_scores(result, halves)
+    other = other or scores[[pair for pair in column_peers if pair in scores]].mean().idxmax()
+    ahead = scores[own] - scores[other]
+    low, high = bootstrap_interval(ahead)
+    about = dict(encoding=other[0], method=other[1], mean=float(scores[other].mean()))
+    return about | dict(lead=float(ahead.mean()), low=low, high=high, ahead=int((ahead > 0).sum()), tables=len(ahead))
+
+
+def grades_table(
+    result,  # as `run_study` gives
+):
+    "NMI on the report's table with its grades as names or as strings: mean, worst and number of runs by method."
+    runs = pd.DataFrame([one for one in result.get("columns", []) if "grades" in one])
+    by_method = runs.groupby(["grades", "method"], sort=False).nmi
+    return by_method.agg(mean="mean", worst="min", runs="size")
+
+
 # %% ../nbs/33_study_tables.ipynb #9a076f2f
 def ablation_table(
     result,  # as `run_study` gives
@@ -651,6 +713,26 @@ def draw_groups(
     ax.invert_yaxis()
     ax.grid(axis="y", lw=0.3)
     ax.legend(fontsize=7, loc="lower left")
+
+
+# %% ../nbs/33_study_tables.ipynb #db3e6613
+def draw_columns(
+    table,  # as `columns_table` gives
+    ax,
+):
+    "Mean NMI over tables and its 95 % interval of each encoding and method; peers have a colour of their own."
+    kinds = {"recommended": "encoded, recommended", "KMeans": "encoded, KMeans", "": "a peer"}
+    shown = table.method.where(~table.peer, "")
+    for (method, label), (color, marker) in zip(kinds.items(), _styles()):
+        part = table[shown == method]
+        _dots(ax, part.index, part.low, part["mean"], part.high, color=color, marker=marker, label=label)
+    names = [f"{method} ({encoding})" if encoding else method for encoding, method in zip(table.encoding, table.method)]
+    ax.set_yticks(table.index, names, fontsize=7)
+    ax.set_xlabel("NMI, mean over tables and 95 % interval", fontsize=8)
+    ax.set_xlim(left=0)
+    ax.invert_yaxis()
+    ax.grid(axis="y", lw=0.3)
+    ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.4, -0.14), ncols=3, frameon=False)
 
 
 # %% ../nbs/33_study_tables.ipynb #019db60b

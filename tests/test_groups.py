@@ -9,7 +9,7 @@ from sklearn.metrics import normalized_mutual_info_score as nmi
 from impaug.consensus import group_noise_cuts
 from impaug.data import InputError, preprocessor
 from impaug.experiment import presets
-from impaug.groups import Groups, divide_rows, learn_groups
+from impaug.groups import Groups, divide_rows, learn_groups, split_off
 from impaug.learn import Learned
 from impaug.threshold import group_cuts, neighbours, normalized_cut
 
@@ -71,6 +71,14 @@ def test_importance_is_larger_on_the_minority_than_on_the_majority(three):
             value = learned.importance[:, column]
             own = learned.pseudo_labels == column + 1
             assert value[own].mean() > np.nanmean(value[~own])
+
+
+def test_importance_points_at_the_minority_also_where_that_is_the_larger_side():
+    rows, cloud = clouds(0, (200, 80))
+    split = split_off(rows, 1 - cloud, 1, LIGHT)
+    assert np.array_equal(split.learned.pseudo_labels, split.learned.importance > split.learned.threshold)
+    assert nmi(cloud, split.learned.pseudo_labels) > 0.9
+    assert split.learned.importance[cloud == 0].mean() > split.learned.importance[cloud == 1].mean()
 
 
 def test_probabilities_are_of_the_groups_and_their_largest_is_the_label(three):

@@ -93,8 +93,7 @@ def by_command(preset, rule, folder):
     source, out = folder / "in.csv", folder / "out.csv"
     load_wisconsin().data.to_csv(source, index=False)
     options = ["--preset", preset, "--threshold", str(rule), "--seed", str(seed), "--quiet"]
-    if not presets[preset].keep_id:
-        options += ["--id", identifier]
+    options += ["--as", f"{identifier}=number"] if presets[preset].keep_id else ["--id", identifier]
     thresholds = []
 
     def balance_and_note(*args, **kwargs):

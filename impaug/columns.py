@@ -27,6 +27,7 @@ __all__ = [
 import re
 import warnings
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -484,6 +485,8 @@ def _date_cells(column, values):
     days = bool((seen == seen.dt.normalize()).all())
     times = times.dt.normalize() if days else times.dt.floor("s")
     if not is_datetime64_any_dtype(column.dtype):
+        if isinstance(column.dropna().iloc[0], date):
+            return times.dt.date if days else times.astype(object)
         return times.dt.strftime("%Y-%m-%d" if days else "%Y-%m-%dT%H:%M:%S").astype(object)
     zone = getattr(column.dt, "tz", None)
     times = times.dt.tz_convert(zone) if zone else times.dt.tz_localize(None)
@@ -516,7 +519,7 @@ def _told(
         columns[str(name)] = numbers(X[name])[0]
     for name in self.used("date"):
         when = dates(X[name])
-        columns[f"{name} (year)"] = (when.dt.year + (when.dt.dayofyear - 1) / 366).to_numpy(dtype=np.float64)
+        columns[f"{name} (year)"] = (when.dt.year + (when.dt.day_of_year - 1) / 366).to_numpy(dtype=np.float64)
     for name in self.used("text"):
         columns[f"{name} (characters)"] = cell_texts(X[name]).str.len().to_numpy(dtype=np.float64)
     for name in self.used("category"):

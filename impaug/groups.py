@@ -202,12 +202,13 @@ def split_off(
     number,  # of the minority
     preset,  # a `Preset`
     seed=0,  # of everything random
+    monitor=None,  # as in `learn`
 ):
     "That minority and the majority, learned alone: a `Split`."
     members = np.flatnonzero((labels == 0) | (labels == number))
     rows = X[members]
     try:
-        learned = learn(rows[:, np.ptp(rows, axis=0) > 0], preset, seed)
+        learned = learn(rows[:, np.ptp(rows, axis=0) > 0], preset, seed, monitor)
     except InputError:  # too few rows, or rows all alike
         return Split(members, None)
     if (learned.pseudo_labels == (labels[members] == number)).mean() < 0.5:
@@ -306,6 +307,7 @@ def learn_groups(
     n_groups=2,  # how many, or "auto"
     preset="recommended",  # a key of `presets`, or a `Preset`
     seed=0,  # of everything random
+    monitor=None,  # as in `learn`; of several groups, for each minority beside the majority
     verbose=False,  # show a progress bar
 ):
     """Two groups as `learn` finds them, a `Learned`; any other number as `Groups`. No label is involved.
@@ -320,9 +322,9 @@ def learn_groups(
     if asked == "auto":
         n_groups = int(compare_numbers(X, several, seed).score.idxmax())
     if asked == 2:
-        return learn(X, preset, seed, verbose=verbose)
+        return learn(X, preset, seed, monitor, verbose)
     if n_groups == 2:
-        learned = learn(X, preset, seed, verbose=verbose)
+        learned = learn(X, preset, seed, monitor, verbose)
         return one_group(X, several, seed) if learned.no_second_group else learned
     division = divide_rows(X, n_groups, several, seed, verbose)
     null = null_groups(X, n_groups, several, seed)
@@ -332,7 +334,7 @@ def learn_groups(
         warnings.warn(f"n_groups: {n_groups} asked for and {division.n_groups} found; pass fewer, or 'auto'")
     splits, diagnosis = [], []
     for number in range(1, division.n_groups):
-        split = split_off(X, division.labels, number, third_of(several), seed)
+        split = split_off(X, division.labels, number, third_of(several), seed, monitor)
         splits.append(split)
         diagnosis.append(_measured(division, null, split, number))
     return Groups(division, splits, diagnosis)

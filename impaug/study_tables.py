@@ -712,7 +712,7 @@ def draw_groups(
     ax.set_xlim(left=0)
     ax.invert_yaxis()
     ax.grid(axis="y", lw=0.3)
-    ax.legend(fontsize=7, loc="lower left")
+    ax.legend(fontsize=7, loc="lower right")
 
 
 # %% ../nbs/33_study_tables.ipynb #db3e6613

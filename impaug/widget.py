@@ -118,6 +118,7 @@ def _places(nearest, order, cells):
 def packed_run(
     name,  # as the figure shows it
     run,  # a `Trajectories`
+    y,  # true classes of its rows, 0 or 1, (n,)
     cells=240,  # stops of the slider
 ):
     "One run as the widget reads it: a dict for JSON."
@@ -137,6 +138,7 @@ def packed_run(
         low=_digits(one.low for one in edges),
         step=_digits(one.step for one in edges),
         levels=base64.b64encode(levels.tobytes()).decode(),
+        y=base64.b64encode(np.asarray(y).astype(np.uint8).tobytes()).decode(),
     )
 
 
@@ -147,40 +149,36 @@ def _digits(values):
 # %% ../nbs/28_widget.ipynb #b87c2728
 def trajectory_widget(
     runs,  # {name: `Trajectories`}, to choose from
-    y,  # true classes, 0 or 1, (n,): they colour and score
+    y,  # true classes, 0 or 1, (n,): they colour and score; {name: (n,)} where runs are of different rows
     names=("benign", "malignant"),  # of the classes
 ):
     """An interactive figure for a static page: IPython `HTML`.
 
     It draws importance by epoch, and a threshold whose slider recounts the confusion matrix. `InputError` where a
-    run has another number of rows than `y`."""
+    run has another number of rows than its `y`."""
     from IPython.display import HTML  # there wherever a notebook is; nothing else in the package needs it
 
-    y = np.asarray(y)
+    labels = y if isinstance(y, dict) else dict.fromkeys(runs, np.asarray(y))
     for name, run in runs.items():
         n = run.importance.shape[1]
-        if n != len(y):
-            raise InputError(f"y: {len(y)} labels for {n} rows of {name!r}; pass one for each row")
-    data = dict(
-        names=list(names),
-        y=base64.b64encode(y.astype(np.uint8).tobytes()).decode(),
-        runs=[packed_run(name, run) for name, run in runs.items()],
-    )
+        if n != len(choose(labels, name, "y")):
+            raise InputError(f"y: {len(labels[name])} labels for {n} rows of {name!r}; pass one for each row")
+    data = dict(names=list(names), runs=[packed_run(name, run, labels[name]) for name, run in runs.items()])
     template = files("impaug").joinpath("templates", "trajectories.html").read_text(encoding="utf-8")
     text = json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")  # nothing in a name can end the script
-    return HTML(template.replace("%data%", text).replace("%fallback%", last_counts(runs, y, names)))
+    return HTML(template.replace("%data%", text).replace("%fallback%", last_counts(runs, labels, names)))
 
 
 # %% ../nbs/28_widget.ipynb #64912d86
 def last_counts(
     runs,  # {name: `Trajectories`}
-    y,  # true classes, 0 or 1, (n,)
+    labels,  # true classes of the rows of each run, {name: (n,)}
     names,  # of the classes
 ):
     "Counts and scores of each run's own rule after the last epoch: an HTML table, for readers without JavaScript."
     lines = []
     for name, run in runs.items():
-        score = scores(y, run.importance[-1] > run.cuts[run.rule][-1])
+        score = scores(labels[name], run.importance[-1] > run.cuts[run.rule][-1])
         line = {"Run, rule": f"{name}, {run.rule}"}
         for true_class, counts in zip(names, score["confusion"]):
             for side, count in zip(("majority", "minority"), counts):

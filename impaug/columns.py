@@ -10,6 +10,7 @@ __all__ = [
     "rarely_repeats",
     "fewest_in_category",
     "enough_missing",
+    "enough_related",
     "most_text_columns",
     "no_cell",
     "most_told",
@@ -207,21 +208,36 @@ def _as_given(column, name, given, cells, missing, texts):
 
 # %% ../nbs/24_columns.ipynb #2f6fe9f3
 fewest_in_category = 10
-enough_missing = 0.05  # share of missing cells from which on they are a column of their own
+enough_missing = 0.05  # share of missing cells from which on they may be a column of their own
+enough_related = 0.3  # correlation with another column from which on they are
 most_text_columns = 30
 
 
 class _Numbers:
-    "Numbers filled and scaled, with a column for missing cells where they are many."
+    "Numbers filled and scaled, with a column for the missing cells of some."
 
     def fit(self, values, scaling, missing):
-        self.steps = preprocessor(scaling, missing).fit(values)
-        share = np.isnan(values).mean(axis=0)
-        self.holes = np.flatnonzero((share >= enough_missing) & (share <= 1 - enough_missing))
+        self.steps, self.holes = preprocessor(scaling, missing).fit(values), []
         return self
+
+    def tell_holes(self, values, others):
+        "From now on, columns say which cells are missing where these are many and go with one of the others (n, k)."
+        for column, missing in enumerate(np.isnan(values).T):
+            many = enough_missing <= missing.mean() <= 1 - enough_missing
+            rest = np.hstack([np.delete(self.steps.transform(values), column, axis=1), others])
+            if many and _largest_correlation(missing, rest) >= enough_related:
+                self.holes.append(column)
 
     def transform(self, values):
         return np.hstack([self.steps.transform(values), np.isnan(values[:, self.holes])])
+
+
+def _largest_correlation(one, others):
+    "Largest absolute correlation of a column (n,) with those of the others (n, k) that vary; 0 without any."
+    others = others[:, np.ptp(others, axis=0) > 0]
+    if not others.shape[1]:
+        return 0.0
+    return float(np.abs(np.corrcoef(one, others, rowvar=False)[0, 1:]).max())
 
 
 def _by_frequency(texts):
@@ -342,6 +358,8 @@ class TableCoder(TransformerMixin, BaseEstimator):
             when = dates(X[name])
             self.middle_[name] = when.median()
             self.blocks_[name] = _date_block().fit(when.fillna(self.middle_[name]))
+        if self.coded_ and self.numbers_:
+            self.numbers_.tell_holes(values, self.transform(X)[:, values.shape[1] :])
 
     def transform(self, X):
         "The rows of X (m, n_columns) as numbers: float64 (m, n_features)."

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import normalized_mutual_info_score
 
 from impaug.balance import balance_table
 from impaug.columns import TableCoder, kind_of
@@ -134,3 +135,14 @@ def test_other_columns_at_predict_are_refused():
         fit.predict(base().to_numpy())
     with pytest.raises(InputError, match="column 'x' was of numbers in fit"):
         fit.predict(base().assign(ward="n", x="huh"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_gaps_at_random_do_not_divide_the_rows(seed):
+    table = base(seed)
+    gap = np.random.default_rng(seed).random(n) < 0.15
+    table.loc[gap, "x"] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = ImportanceClusterer(restarts=16, keep=8, random_state=seed).fit(table).pseudo_labels_
+    assert normalized_mutual_info_score(side, found) > 0.7 > 0.1 > normalized_mutual_info_score(gap, found)

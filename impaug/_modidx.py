@@ -235,6 +235,7 @@ d = {
             "impaug.groups.Split": ("groups.html#split", "impaug/groups.py"),
             "impaug.groups._matched": ("groups.html#_matched", "impaug/groups.py"),
             "impaug.groups._measured": ("groups.html#_measured", "impaug/groups.py"),
+            "impaug.groups._scored": ("groups.html#_scored", "impaug/groups.py"),
             "impaug.groups._vote": ("groups.html#_vote", "impaug/groups.py"),
             "impaug.groups.check_number": ("groups.html#check_number", "impaug/groups.py"),
             "impaug.groups.compare_numbers": ("groups.html#compare_numbers", "impaug/groups.py"),

@@ -5,6 +5,7 @@
 # %% auto #0
 __all__ = [
     "most_groups",
+    "most_rows_compared",
     "Division",
     "divide_rows",
     "Split",
@@ -30,7 +31,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import normalized_mutual_info_score, silhouette_score
 
-from .consensus import anchors, clear, doubts, group_noise_cuts, no_second_group, none_above, separation
+from .consensus import anchors, doubts, group_noise_cuts, no_second_group, separation, trusted
 from .data import InputError, choose
 from .experiment import presets
 from .learn import Learned, fewest_null_rows, learn, mean_pairwise_nmi, probabilities_of
@@ -175,7 +176,7 @@ class Groups:
     def doubts(self):
         "Reasons not to trust the pseudo labels: a list of sentences, each of which names its group."
         if self.n_groups == 1:
-            return [f"{no_second_group}: more groups are no steadier than those of the table with its columns permuted"]
+            return [f"{no_second_group}: networks disagree, or the table with its columns permuted divides as well"]
         reasons = []
         for number, measured in enumerate(self.diagnosis, start=1):
             reasons += [f"group {number}: {reason}" for reason in doubts(measured, "group of its own")]
@@ -183,7 +184,7 @@ class Groups:
 
     @property
     def no_second_group(self):
-        "Whether no minority is steadier than what the same table gives with its columns permuted."
+        "Whether all rows are one group."
         return self.n_groups == 1
 
     def predict(self, rows):
@@ -261,6 +262,7 @@ def third_of(
 
 # %% ../nbs/23_groups.ipynb #f9f18314
 most_groups = 10
+most_rows_compared = 2000
 
 
 def joins_kept(
@@ -271,34 +273,44 @@ def joins_kept(
     return float((2 * (1 - share) - division.cuts).mean())
 
 
+def _scored(rows, asked, preset, seed):
+    "How well the rows divide into so many groups: a dict."
+    half = replace(preset, restarts=-(-preset.restarts // 2), keep=-(-preset.keep // 2))
+    found = divide_rows(rows, asked, half, seed)
+    apart = max(0.0, float(silhouette_score(rows, found.labels))) if found.n_groups > 1 else 0.0
+    kept = joins_kept(found)
+    return dict(n_groups=found.n_groups, joins_kept=kept, silhouette=apart, score=kept * apart)
+
+
 def compare_numbers(
     X,  # scaled rows, (n, n_features), finite
     preset,  # a `Preset`
     seed=0,  # of everything random
     most=most_groups,  # the largest number tried
-    max_rows=2000,  # at most so many rows, evenly spaced
 ):
     """How well the rows divide into two groups, three and so on: a DataFrame with a row for each number asked for.
 
     Its columns are `n_groups` (those that have rows), `joins_kept`, `silhouette` and `score`, their product."""
-    rows = X[sample_rows(len(X), max_rows)]
-    half = replace(preset, restarts=-(-preset.restarts // 2), keep=-(-preset.keep // 2))
+    rows = X[sample_rows(len(X), most_rows_compared)]
     tried = {}
     for asked in range(2, max(2, min(most, len(rows) // 8)) + 1):
-        found = divide_rows(rows, asked, half, seed)
-        apart = max(0.0, float(silhouette_score(rows, found.labels))) if found.n_groups > 1 else 0.0
-        kept = joins_kept(found)
-        tried[asked] = dict(n_groups=found.n_groups, joins_kept=kept, silhouette=apart, score=kept * apart)
+        tried[asked] = _scored(rows, asked, preset, seed)
     return pd.DataFrame.from_dict(tried, orient="index").rename_axis("asked")
 
 
 def is_one_group(
-    division,  # a `Division`
-    null,  # as `null_groups` gives
+    X,  # scaled rows, (n, n_features), finite
+    compared,  # as `compare_numbers` gives
+    preset,  # a `Preset`: how often columns are permuted
+    seed=0,  # as for `compare_numbers`
 ):
-    "Whether the groups are no steadier than those of the table with its columns permuted, and show no gap."
-    noise = division.noise_cuts.mean()
-    return bool(noise > clear["gap"] and noise > none_above * null["noise_cut"])
+    "Whether the rows with their columns permuted divide as well into the number of groups with the largest score."
+    best = compared.score.idxmax()
+    rng, rows = np.random.default_rng(seed), X[sample_rows(len(X), most_rows_compared)]
+    for _ in range(preset.permutations):
+        if _scored(rng.permuted(rows, axis=0), best, preset, seed)["score"] >= compared.score[best]:
+            return True
+    return False
 
 
 # %% ../nbs/23_groups.ipynb #5f274e40
@@ -318,18 +330,18 @@ def learn_groups(
     X = trainable(rows)
     check_number(n_groups, len(X))
     several = replace(preset, fallback=None, **(preset.fallback or {}))
-    asked = n_groups
-    if asked == "auto":
-        n_groups = int(compare_numbers(X, several, seed).score.idxmax())
-    if asked == 2:
-        return learn(X, preset, seed, monitor, verbose)
+    automatic = n_groups == "auto"
+    if automatic:
+        compared = compare_numbers(X, several, seed)
+        if is_one_group(X, compared, several, seed):
+            return one_group(X, several, seed)
+        n_groups = int(compared.score.idxmax())
     if n_groups == 2:
-        learned = learn(X, preset, seed, monitor, verbose)
-        return one_group(X, several, seed) if learned.no_second_group else learned
+        return learn(X, preset, seed, monitor, verbose)
     division = divide_rows(X, n_groups, several, seed, verbose)
-    null = null_groups(X, n_groups, several, seed)
-    if asked == "auto" and is_one_group(division, null):
+    if automatic and division.stability < trusted["stability"][0]:  # the networks disagree
         return one_group(X, several, seed)
+    null = null_groups(X, n_groups, several, seed)
     if division.n_groups < n_groups:
         warnings.warn(f"n_groups: {n_groups} asked for and {division.n_groups} found; pass fewer, or 'auto'")
     splits, diagnosis = [], []

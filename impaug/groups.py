@@ -124,6 +124,9 @@ def divide_rows(
 
 
 # %% ../nbs/23_groups.ipynb #df82979c
+_own = "group of its own"  # what a minority should be, in the words of the doubts
+
+
 @dataclass
 class Split:
     "One minority and the majority, learned as if the table had no other rows."
@@ -179,13 +182,16 @@ class Groups:
             return [f"{no_second_group}: networks disagree, or the table with its columns permuted divides as well"]
         reasons = []
         for number, measured in enumerate(self.diagnosis, start=1):
-            reasons += [f"group {number}: {reason}" for reason in doubts(measured, "group of its own")]
+            reasons += [f"group {number}: {reason}" for reason in doubts(measured, _own)]
         return reasons
 
     @property
     def no_second_group(self):
-        "Whether all rows are one group."
-        return self.n_groups == 1
+        "Whether all rows are one group, or no minority is steadier than groups of the permuted table."
+        for number in range(1, self.n_groups):
+            if not any(one.startswith(f"group {number}: no {_own} found") for one in self.doubts):
+                return False
+        return True
 
     def predict(self, rows):
         "The most probable group of each of the rows (m, n_features), scaled as in training: int64 (m,)."

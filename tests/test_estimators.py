@@ -12,7 +12,13 @@ from impaug.experiment import Preset, presets
 from impaug.sampler import ImportanceClusterer, ImportanceSampler
 
 few = dict(restarts=2, keep=1, random_state=0)  # the contract is tested here, not the quality
-estimators = [ImportanceClusterer(**few), ImportanceSampler(**few)]
+three = dict(n_groups=3, preset=replace(presets["steady"], epochs=3, permutations=1), **few)
+estimators = [
+    ImportanceClusterer(**few),
+    ImportanceSampler(**few),
+    ImportanceClusterer(**three),
+    ImportanceSampler(**three),
+]
 choices = ("threshold", "restarts", "keep", "scaling")  # of a preset, that estimators offer as parameters
 not_a_classifier = (
     "imbalanced-learn takes every estimator with predict for a classifier; a clusterer has no use for y, in any form"
@@ -31,13 +37,13 @@ expected_failures = {
 def checks():
     "Every check that is expected to pass, and each that is not as a strict xfail: (estimator, check)."
     for estimator in estimators:
-        name = type(estimator).__name__
+        name, groups = type(estimator).__name__, estimator.n_groups
         for source, generator in (("scikit-learn", scikit_learn_checks), ("imbalanced-learn", imbalanced_learn_checks)):
             for instance, check in generator(estimator):
                 function = check.func.__name__
                 reason = expected_failures[name].get(function)
                 marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
-                yield pytest.param(instance, check, marks=marks, id=f"{name}-{source}-{function}")
+                yield pytest.param(instance, check, marks=marks, id=f"{name}-{groups}-{source}-{function}")
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks' tables are random numbers, which raises doubts each time

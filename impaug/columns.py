@@ -121,14 +121,14 @@ def kind_of(
     name = plain(column.name)
     if given is not None:
         choose(dict.fromkeys(kind_names), given, "kinds")
-    texts = cell_texts(column)
-    seen = texts[texts.notna()]
-    missing, distinct = len(texts) - len(seen), seen.nunique()
+    typed = _numeric(column) or is_datetime64_any_dtype(column.dtype)
+    seen = (column if typed else cell_texts(column)).dropna()  # typed cells need not become text
+    missing, distinct = len(column) - len(seen), seen.nunique()
     if not len(seen):
         return Kind("empty", "no cell holds a value", "none", missing)
     natural, why, cells = _natural(column, seen, distinct)
     if given is not None:
-        return _as_given(column, name, given, cells, missing, texts)
+        return _as_given(column, name, given, cells, missing)
     if distinct == 1 or (natural == "number" and np.ptp(_seen_numbers(column)) == 0):
         return Kind("constant", f"all cells say {plain(seen.iloc[0], 20)}", cells, missing)
     return Kind(natural, why, cells, missing)
@@ -154,9 +154,12 @@ def _natural(column, seen, distinct):
             return "id", f"whole numbers that name the row ({repeats})", "integers"
         return "number", "all cells are numbers", "integers" if whole else "decimals"
     _refuse_objects(column)
-    if dates(seen).notna().all():
+    no_date = seen[dates(seen).isna()]
+    if not len(no_date):
         return "date", "all cells are dates", "dates"
     mixed = " (some are numbers)" if _parsed(seen).notna().any() else ""
+    if len(no_date) < len(seen) / 2:
+        mixed = f" (most are dates, and {plain(no_date.iloc[0], 20)!r} is none)"
     if distinct <= most_categories:
         return "category", f"text with {repeats}{mixed}", "text"
     if distinct > rarely_repeats * len(seen) and not seen.str.contains(r"\s").mean() > 0.5:
@@ -188,9 +191,9 @@ def _refuse_objects(column):
         )
 
 
-def _as_given(column, name, given, cells, missing, texts):
+def _as_given(column, name, given, cells, missing):
     "The kind that the caller gives, after making sure that the cells can be that."
-    why = "you said so"
+    why, texts = "you said so", cell_texts(column)
     if given == "number" and numbers(column)[1].any():
         bad = texts[numbers(column)[1]].iloc[0]
         raise InputError(f"kinds: {name} holds {plain(bad, 20)!r}, which is no number; pass category or text for it")

@@ -129,6 +129,11 @@ def test_a_mistake_is_one_line_that_names_it(table, options, words):
     assert "\n" not in str(said.value)
 
 
+def test_a_date_that_is_none_is_pointed_out():
+    kind = kind_of(pd.Series(["2024-01-01", "2024-01-02", "2024-13-45"] * 50, name="d", dtype=object))
+    assert kind.name == "category" and "most are dates, and '2024-13-45' is none" in kind.why
+
+
 def test_other_columns_at_predict_are_refused():
     fit = ImportanceClusterer(restarts=8, keep=4, random_state=0).fit(base().assign(ward=np.array(list("ns"))[side]))
     with pytest.raises(InputError, match="X: is not such a table as in fit"):

@@ -151,3 +151,18 @@ def test_gaps_at_random_do_not_divide_the_rows(seed):
         warnings.simplefilter("ignore")
         found = ImportanceClusterer(restarts=16, keep=8, random_state=seed).fit(table).pseudo_labels_
     assert normalized_mutual_info_score(side, found) > 0.7 > 0.1 > normalized_mutual_info_score(gap, found)
+
+
+def test_a_category_never_seen_is_coded_as_a_missing_one():
+    ward = pd.Series(np.array(["north", "south"])[side], dtype=object)
+    ward[::8] = None
+    coder = TableCoder().fit(base().assign(ward=ward))
+    with pytest.warns(UserWarning, match="never seen"):
+        unseen = coder.transform(base().assign(ward="west"))
+    np.testing.assert_array_equal(unseen, coder.transform(base().assign(ward=None)))
+
+
+def test_large_identifiers_stay_what_they_were():
+    table = base().assign(ward=np.array(["north", "south"])[side], visit_id=2**60 + np.arange(n) * 3)
+    grown, _ = fitted(light(), table)
+    assert grown.visit_id[:n].tolist() == table.visit_id.tolist() and grown.visit_id[n:].isna().all()

@@ -271,13 +271,11 @@ class _Categories:
 class _Block:
     "Columns that skrub makes of one column, which together have the variance of one number."
 
-    def __init__(self, encoder):
-        self.encoder, self.scaler = encoder, StandardScaler(with_std=False)
+    def __init__(self, encoder, scaler):
+        self.encoder, self.scaler = encoder, scaler
 
     def fit(self, column):
         made = np.nan_to_num(np.asarray(self.encoder.fit_transform(column), dtype=np.float64))
-        if hasattr(self.encoder, "add_total_seconds"):
-            self.scaler = StandardScaler()  # years and hours have units of their own
         self.unit = np.sqrt(self.scaler.fit_transform(made).var(axis=0).sum()) or 1.0
         return self
 
@@ -289,13 +287,14 @@ class _Block:
 def _text_block(n):
     from skrub import StringEncoder  # takes two seconds, which few tables need
 
-    return _Block(StringEncoder(n_components=min(most_text_columns, n // 2), random_state=0))
+    encoder = StringEncoder(n_components=min(most_text_columns, n // 2), random_state=0)
+    return _Block(encoder, StandardScaler(with_std=False))
 
 
 def _date_block():
     from skrub import DatetimeEncoder
 
-    return _Block(DatetimeEncoder(add_weekday=True))
+    return _Block(DatetimeEncoder(add_weekday=True), StandardScaler())  # years and hours have units of their own
 
 
 # %% ../nbs/24_columns.ipynb #46b4754c
@@ -305,7 +304,7 @@ no_cell = "(missing)"  # the category of missing cells
 class TableCoder(TransformerMixin, BaseEstimator):
     """A table of any columns as rows of numbers, for `learn`, and back as cells.
 
-    After `fit`: `kinds_` dict of `Kind` by column; `coded_`, whether any column is more than a number; `names_in_`."""
+    After `fit`: `kinds_` dict of `Kind` by column; `coded_`, whether any column is a category, a text or a date."""
 
     def __init__(
         self,

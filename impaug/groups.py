@@ -5,14 +5,12 @@
 # %% auto #0
 __all__ = [
     "most_groups",
-    "most_rows_compared",
     "Division",
     "divide_rows",
     "Split",
     "Groups",
     "split_off",
     "null_groups",
-    "third_of",
     "joins_kept",
     "compare_numbers",
     "is_one_group",
@@ -34,8 +32,8 @@ from sklearn.metrics import normalized_mutual_info_score, silhouette_score
 from .consensus import anchors, doubts, group_noise_cuts, no_second_group, separation, trusted
 from .data import InputError, choose
 from .experiment import presets
-from .learn import Learned, fewest_null_rows, learn, mean_pairwise_nmi, probabilities_of
-from .learn import restart_criteria, train_restarts, trainable
+from .learn import Learned, fewest_null_rows, learn, mean_pairwise_nmi, most_null_rows, probabilities_of
+from .learn import restart_criteria, third_of, train_restarts, trainable
 from .threshold import group_cuts, neighbours, sample_rows
 
 
@@ -188,10 +186,8 @@ class Groups:
     @property
     def no_second_group(self):
         "Whether all rows are one group, or no minority is steadier than groups of the permuted table."
-        for number in range(1, self.n_groups):
-            if not any(one.startswith(f"group {number}: no {_own} found") for one in self.doubts):
-                return False
-        return True
+        alone = [one for one in self.doubts if f": no {_own} found" in one]  # one a group at most
+        return len(alone) == self.n_groups - 1
 
     def predict(self, rows):
         "The most probable group of each of the rows (m, n_features), scaled as in training: int64 (m,)."
@@ -250,7 +246,7 @@ def null_groups(
     least = dict(noise_cut=np.nan, normalized_cut=np.nan)
     if len(X) < fewest_null_rows:
         return least
-    rng, rows = np.random.default_rng(seed), X[sample_rows(len(X), 2000)]
+    rng, rows = np.random.default_rng(seed), X[sample_rows(len(X), most_null_rows)]
     for _ in range(preset.permutations):
         division = divide_rows(rng.permuted(rows, axis=0), n_groups, third_of(preset), int(rng.integers(2**16)))
         least["noise_cut"] = float(np.fmin(least["noise_cut"], division.noise_cuts.mean()))
@@ -258,17 +254,8 @@ def null_groups(
     return least
 
 
-def third_of(
-    preset,  # a `Preset`
-):
-    "The preset with a third of its restarts, which permutes nothing and falls back on nothing: a `Preset`."
-    restarts = -(-preset.restarts // 3)
-    return replace(preset, restarts=restarts, keep=-(-restarts // 3), permutations=0, fallback=None)
-
-
 # %% ../nbs/23_groups.ipynb #f9f18314
 most_groups = 10
-most_rows_compared = 2000
 
 
 def joins_kept(
@@ -297,7 +284,7 @@ def compare_numbers(
     """How well the rows divide into two groups, three and so on: a DataFrame with a row for each number asked for.
 
     Its columns are `n_groups` (those that have rows), `joins_kept`, `silhouette` and `score`, their product."""
-    rows = X[sample_rows(len(X), most_rows_compared)]
+    rows = X[sample_rows(len(X), most_null_rows)]
     tried = {}
     for asked in range(2, max(2, min(most, len(rows) // 8)) + 1):
         tried[asked] = _scored(rows, asked, preset, seed)
@@ -312,7 +299,7 @@ def is_one_group(
 ):
     "Whether the rows with their columns permuted divide as well into the number of groups with the largest score."
     best = compared.score.idxmax()
-    rng, rows = np.random.default_rng(seed), X[sample_rows(len(X), most_rows_compared)]
+    rng, rows = np.random.default_rng(seed), X[sample_rows(len(X), most_null_rows)]
     for _ in range(preset.permutations):
         if _scored(rng.permuted(rows, axis=0), best, preset, seed)["score"] >= compared.score[best]:
             return True

@@ -10,6 +10,7 @@ __all__ = [
     "starts",
     "restart_criteria",
     "fewest_null_rows",
+    "most_null_rows",
     "Learned",
     "trainable",
     "training_options",
@@ -26,6 +27,7 @@ __all__ = [
     "squares_within",
     "agree",
     "mean_pairwise_nmi",
+    "third_of",
     "without_groups",
 ]
 
@@ -484,6 +486,15 @@ def mean_pairwise_nmi(labelings):
 
 # %% ../nbs/22_learn.ipynb #405eaad4
 fewest_null_rows = 50
+most_null_rows = 2000  # evenly spaced
+
+
+def third_of(
+    preset,  # a `Preset`
+):
+    "The preset with a third of its restarts, which permutes nothing and falls back on nothing: a `Preset`."
+    restarts = -(-preset.restarts // 3)
+    return replace(preset, restarts=restarts, keep=-(-restarts // 3), permutations=0, fallback=None)
 
 
 def without_groups(
@@ -497,9 +508,7 @@ def without_groups(
     null = dict(noise_cut_null=float("nan"), normalized_cut_null=float("nan"))
     if not preset.permutations or len(X) < fewest_null_rows:
         return null
-    restarts = -(-preset.restarts // 3)
-    lighter = replace(preset, restarts=restarts, keep=-(-restarts // 3), permutations=0, fallback=None)
-    rows = X[sample_rows(len(X), 2000)]
+    lighter, rows = third_of(preset), X[sample_rows(len(X), most_null_rows)]
     rng = np.random.default_rng(seed)
     diagnoses = []
     for _ in range(preset.permutations):

@@ -52,7 +52,7 @@ class ImportanceWarning(UserWarning):
 
 
 # %% ../nbs/34_sampler.ipynb #86a7ab53
-def _table(X, kinds):
+def _table(X, kinds=None):
     "X as a pandas DataFrame where it is a table with a column that is not of numbers, gaps or given kinds; else None."
     if hasattr(X, "to_pandas"):  # of polars
         X = X.to_pandas()
@@ -62,28 +62,31 @@ def _table(X, kinds):
     return X if kinds or not all(number) or X.isna().any(axis=None) else None
 
 
-def _validated_rows(estimator, X, y="no_validation", reset=True):
-    """X, and `y` if given, as scikit-learn validates them, as many columns as at `fit`: finite floats, or a table.
+def _rows_to_fit(estimator, X, y="no_validation"):
+    """X, and `y` if given, as scikit-learn validates them: finite floats, or a table of any columns.
 
-    At `fit` the estimator gets its `coder_`, which is None where X is numbers alone."""
-    table = _table(X, estimator.kinds)
-    if table is None and (reset or estimator.coder_ is None):
-        if reset:
-            estimator.coder_ = None
+    The estimator gets its `coder_`, which is None where X is numbers alone."""
+    table, estimator.coder_ = _table(X, estimator.kinds), None
+    if table is None:
         if estimator.kinds:
             raise InputError("kinds: X has no names of columns; pass a DataFrame, or no kinds")
-        return _numbers(estimator, X, y, reset)
-    if table is None and isinstance(X, pd.DataFrame):
-        table = X
-    if table is None or (not reset and estimator.coder_ is None):
-        raise InputError("X: is not such a table as in fit; pass the same columns, with the same kinds of cells")
-    checked = validate_data(estimator, table, y, reset=reset, skip_check_array=True)
-    if reset:
-        if len(table) < fewest_rows:
-            raise InputError(f"X: {len(table)} rows, fewer than the {fewest_rows} needed; pass more rows")
-        preset = _preset(estimator)
-        estimator.coder_ = TableCoder(estimator.kinds, (), preset.scaling, preset.missing).fit(table)
+        return _numbers(estimator, X, y)
+    checked = validate_data(estimator, table, y, skip_check_array=True)
+    if len(table) < fewest_rows:
+        raise InputError(f"X: {len(table)} rows, fewer than the {fewest_rows} needed; pass more rows")
+    preset = _preset(estimator)
+    estimator.coder_ = TableCoder(estimator.kinds, (), preset.scaling, preset.missing).fit(table)
     return checked
+
+
+def _new_rows(estimator, X):
+    "X as scikit-learn validates it, with the columns of `fit`: finite floats, or a table."
+    table = _table(X, kinds=True)
+    if estimator.coder_ is None and _table(X) is None:
+        return _numbers(estimator, X, reset=False)
+    if estimator.coder_ is None or table is None:
+        raise InputError("X: is not such a table as in fit; pass the same columns, with the same kinds of cells")
+    return validate_data(estimator, table, reset=False, skip_check_array=True)
 
 
 def _numbers(estimator, X, y="no_validation", reset=True):
@@ -189,13 +192,13 @@ class ImportanceClusterer(ClusterMixin, BaseEstimator):
         """Learn from rows X (n, n_features), finite, or from a DataFrame of any columns; `y` is ignored.
 
         Returns self; `ValueError` for unfit rows."""
-        _fit_importance(self, _validated_rows(self, X))
+        _fit_importance(self, _rows_to_fit(self, X))
         self.labels_ = self.learned_.clusters
         return self
 
     def _rows(self, X):
         check_is_fitted(self)  # so callers ask for the rows first
-        checked = _validated_rows(self, X, reset=False)
+        checked = _new_rows(self, X)
         coder = self.scaler_ if self.coder_ is None else self.coder_
         return coder.transform(checked)[:, self.varying_]
 
@@ -312,10 +315,10 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
 def _validated(sampler, X, y):
     "X as floats or as a table, y as one label a row or None, and y's classes where it came as one column a class."
     if y is None:
-        return _validated_rows(sampler, X), None, None
+        return _rows_to_fit(sampler, X), None, None
     check_classification_targets(y)
     labels, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
-    X, labels = _validated_rows(sampler, X, labels)
+    X, labels = _rows_to_fit(sampler, X, labels)
     return X, labels, np.unique(labels) if one_vs_all else None
 
 

@@ -39,7 +39,8 @@ def oversample(
     k_neighbors=5,  # SMOTE's, fewer in a small class; or an unfitted search, as imbalanced-learn takes it
     seed=0,  # of the synthetic rows, where the oversampler has none of its own
     sampling_strategy="auto",  # rows of each class, as imbalanced-learn takes it; "auto": the oversampler's own
-    categorical=None,  # which columns are codes of categories, bool (n_features,): SMOTENC or SMOTEN by default
+    categorical=None,  # which columns are codes of categories, bool (n_features,): SMOTENC or SMOTEN by default;
+    # where it is given, all parents have to be known
 ):
     """Lift the smaller pseudo classes to the size of the largest: a `Balanced` table.
 
@@ -72,6 +73,10 @@ def oversample(
         parents = np.repeat(np.asarray(worker.sample_indices_)[n:, None], 2, axis=1)
     else:
         parents = _parents_by_class(rows[n:], row_labels[n:], X, labels)
+    if categorical is not None and (parents < 0).any():
+        raise InputError(
+            "oversampler: it does not tell which rows it used, so cells that are no numbers cannot follow; pass SMOTE"
+        )
     if codes.any():
         rows[n:, codes] = _of_a_parent(rows[n:, codes], X[:, codes], parents)
     return Balanced(rows, row_labels, np.arange(len(rows)) >= n, parents, worker.sampling_strategy_)

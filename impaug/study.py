@@ -112,37 +112,12 @@ from .experiment import for_categories, presets, steady
 from .explanation import explain
 from .groups import divide_rows, learn_groups
 from .learn import learn, trainable
-from impaug.methods import (
-    available,
-    cell_dividers,
-    classifiers,
-    default_scaling,
-    encodings,
-    group_peers,
-    keel_peers,
-    keel_scalings,
-    missing_packages,
-    peers,
-    scalings,
-)
+from .methods import available, cell_dividers, classifiers, default_scaling, encodings, group_peers, keel_peers
+from .methods import keel_scalings, missing_packages, peers, scalings
 from .model import EntropyLoss, SelfAugmentedLoss
 from .runs import split_rows
-from impaug.sets import (
-    binary_set,
-    keel_groups,
-    keel_sets,
-    mixed_set,
-    mixed_sets,
-    names_of,
-    sets_seen,
-    sets_unseen,
-    several_set,
-    several_sets,
-    study_rows,
-    textbook_sets,
-    three_clouds,
-    three_digits,
-)
+from .sets import binary_set, keel_groups, keel_sets, mixed_set, mixed_sets, names_of, sets_seen, sets_unseen
+from .sets import several_set, several_sets, study_rows, textbook_sets, three_clouds, three_digits
 from .smote import oversample
 
 

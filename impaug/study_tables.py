@@ -666,6 +666,15 @@ def draw_ablation(
 
 
 # %% ../nbs/33_study_tables.ipynb #17f96030
+def _lines_of_dots(ax, names, xlabel):
+    "A line with its name for each row of a table of NMI, the first on top."
+    ax.set_yticks(range(len(names)), names, fontsize=7)
+    ax.set_xlabel(xlabel, fontsize=8)
+    ax.set_xlim(left=0)
+    ax.invert_yaxis()
+    ax.grid(axis="y", lw=0.3)
+
+
 def draw_labels(
     table,  # as `labels_table` gives
     ax,
@@ -674,11 +683,7 @@ def draw_labels(
     for (labels, name), (color, marker) in zip({"": "no labels", "twenty": "twenty labels"}.items(), _styles()):
         part = table[table.labels == labels]
         _dots(ax, part.index, part.low, part["mean"], part.high, color=color, marker=marker, label=name)
-    ax.set_yticks(table.index, table.method, fontsize=7)
-    ax.set_xlabel("NMI, mean over families and 95 % interval", fontsize=8)
-    ax.set_xlim(left=0)
-    ax.invert_yaxis()
-    ax.grid(axis="y", lw=0.3)
+    _lines_of_dots(ax, table.method, "NMI, mean over families and 95 % interval")
     ax.legend(fontsize=7, loc="lower right")
 
 
@@ -707,11 +712,7 @@ def draw_groups(
         part = table[table.told == told]
         _dots(ax, part.index, part.low, part["mean"], part.high, color=color, marker=marker, label=label)
     names = [f"{method} ({scaling_names[scaling]})" for method, scaling in zip(table.method, table.scaling)]
-    ax.set_yticks(table.index, names, fontsize=7)
-    ax.set_xlabel("NMI, mean over tables and 95 % interval", fontsize=8)
-    ax.set_xlim(left=0)
-    ax.invert_yaxis()
-    ax.grid(axis="y", lw=0.3)
+    _lines_of_dots(ax, names, "NMI, mean over tables and 95 % interval")
     ax.legend(fontsize=7, loc="lower right")
 
 
@@ -727,11 +728,7 @@ def draw_columns(
         part = table[shown == method]
         _dots(ax, part.index, part.low, part["mean"], part.high, color=color, marker=marker, label=label)
     names = [f"{method} ({encoding})" if encoding else method for encoding, method in zip(table.encoding, table.method)]
-    ax.set_yticks(table.index, names, fontsize=7)
-    ax.set_xlabel("NMI, mean over tables and 95 % interval", fontsize=8)
-    ax.set_xlim(left=0)
-    ax.invert_yaxis()
-    ax.grid(axis="y", lw=0.3)
+    _lines_of_dots(ax, names, "NMI, mean over tables and 95 % interval")
     ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.4, -0.14), ncols=3, frameon=False)
 
 

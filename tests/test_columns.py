@@ -166,3 +166,21 @@ def test_large_identifiers_stay_what_they_were():
     table = base().assign(ward=np.array(["north", "south"])[side], visit_id=2**60 + np.arange(n) * 3)
     grown, _ = fitted(light(), table)
     assert grown.visit_id[:n].tolist() == table.visit_id.tolist() and grown.visit_id[n:].isna().all()
+
+
+class Inventor:
+    "An oversampler that tells of no parents, and whose rows lie between none."
+
+    sampling_strategy_ = {1: 9}
+
+    def get_params(self, deep=True):
+        return {}
+
+    def fit_resample(self, X, y):
+        return np.vstack([X, np.full((9, X.shape[1]), 99.0)]), np.append(y, np.ones(9, int))
+
+
+def test_cells_of_unknown_parents_are_refused():
+    table = base().assign(ward=np.array(["north", "south"])[side])
+    with pytest.raises(InputError, match="oversampler: it does not tell which rows it used"):
+        fitted(light(oversampler=Inventor()), table)

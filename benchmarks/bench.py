@@ -232,7 +232,7 @@ def main(repeats=5):
     print(f"{'peak_mb_million':>36} {result['peak_mb_million']:8.0f}   goal 500")
     print(f"{'impaug report, 8 seeds, seconds':>36} {s['report_8_seeds']:8.1f}")
     (here / "results.json").write_text(json.dumps(result, indent=1) + "\n")
-    print("wrote benchmarks/results.json; nbs/21_engine.ipynb says where the time goes")
+    print("wrote benchmarks/results.json; nbs/22_engine.ipynb says where the time goes")
 
 
 if __name__ == "__main__":

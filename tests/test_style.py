@@ -14,7 +14,7 @@ notebooks = sorted(root.glob("nbs/*.ipynb"))
 modules = sorted(path for path in root.glob("impaug/*.py") if path.name not in ("__init__.py", "_modidx.py"))
 scripts = [path for folder in ("tools", "tests", "benchmarks") for path in sorted((root / folder).glob("*.py"))]
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-NARRATIVE, EXPORTED = 20, 3  # pages numbered below; how many exported cells may stand before the first figure there
+NARRATIVE, EXPORTED = 21, 3  # pages numbered below; how many exported cells may stand before the first figure there
 
 
 def cells_of(path):

@@ -21,10 +21,11 @@ from impaug.experiment import Preset, presets
 from impaug.importance import ImportanceDataset, train_literal, train_stacked
 from impaug.learn import (
     criteria_of,
+    group_tasks,
     join_fits,
     learn,
     neighbour_loss,
-    train_in_groups,
+    run_tasks,
     train_restarts,
     training_options,
 )
@@ -46,6 +47,11 @@ light = replace(presets["steady"], restarts=4, keep=2, epochs=10)
 def keep(importance, found):
     "A monitor that keeps the clusters."
     return found
+
+
+def train_in_groups(*args, **kwargs):
+    "The fit of restarts that train side by side in groups."
+    return join_fits(run_tasks(group_tasks(*args, **kwargs)))
 
 
 def test_what_is_reported_is_what_the_kept_restarts_say():
@@ -150,6 +156,27 @@ def test_each_of_several_criteria_trains_its_own_part_of_the_restarts():
     assert len(criteria_of(Preset())) == 1
 
 
+def test_losses_with_weights_and_noise_of_their_own_train_side_by_side_as_they_do_alone():
+    seeds, options = list(range(5)), dict(epochs=2, batch_size=64, importance_lr=0.02)
+    two = SelfAugmentedLoss(0.6, 3.0, 1.0), SelfAugmentedLoss(1.0, 10.0, 2.0)
+    tasks = group_tasks(rows, seeds, two, **options)
+    assert [restarts for restarts, _ in tasks] == [5]
+    together = join_fits(run_tasks(tasks))
+    for criterion, part in zip(two, (slice(0, 3), slice(3, 5)), strict=True):
+        noise = criterion.noise * spacing(rows)
+        alone = train_importance(rows, seeds[part], criterion=criterion, noise=noise, **options)
+        np.testing.assert_array_equal(together.importance[part], alone.importance)
+
+
+def test_a_sample_is_drawn_at_random_by_the_seed_from_all_of_the_rows():
+    some = replace(light, restarts=1, learn_rows=100)
+    first, second = (learn(rows, some, seed).learned_from for seed in (0, 1))
+    assert len(set(first)) == 100 and (np.diff(first) > 0).all() and not np.array_equal(first, second)
+    assert first.min() < 50 and first.max() > 640 and len(set(np.diff(first))) > 5
+    for seed, learned in zip((0, 1), learn(rows, some, [0, 1])):
+        np.testing.assert_array_equal(learned.importance, learn(rows, some, seed).importance)
+
+
 class Listening(nn.Module):
     "A criterion that keeps how far the logits of two halves of a batch lie apart, for a network that is the identity."
 
@@ -166,7 +193,8 @@ class Listening(nn.Module):
 
 @pytest.mark.parametrize("noise", [0.5, 2.0])
 def test_a_criterion_with_noise_gets_twins_that_far_away_in_spacings(noise, monkeypatch):
-    monkeypatch.setattr("impaug.engine.mlp", identity)
+    for module in ("engine", "learn"):
+        monkeypatch.setattr(f"impaug.{module}.mlp", identity)
     X, criterion = np.random.default_rng(0).normal(size=(4000, 2)), Listening(noise)
     train_in_groups(X, [3], [criterion], epochs=1, batch_size=400, lr=0, importance_lr=0)
     batches = [heard for heard in criterion.heard if len(heard) == 800]
@@ -182,13 +210,14 @@ def test_a_criterion_with_noise_gets_twins_that_far_away_in_spacings(noise, monk
 
 @pytest.mark.parametrize("noise", [None, 0.0])
 def test_a_criterion_without_noise_gets_no_twins(noise, monkeypatch):
-    monkeypatch.setattr("impaug.engine.mlp", identity)
+    for module in ("engine", "learn"):
+        monkeypatch.setattr(f"impaug.{module}.mlp", identity)
     X, criterion = np.random.default_rng(0).normal(size=(800, 2)), Listening(noise)
     train_in_groups(X, [3], [criterion], epochs=1, batch_size=400, lr=0, importance_lr=0)
     assert [len(heard) for heard in criterion.heard[-2:]] == [400, 400]
 
 
-def identity(n_features, hidden, n_clusters, seed=0):
+def identity(n_features, hidden=(), n_clusters=2, seed=0):
     "A network of one layer whose logits are its input."
     network = nn.Sequential(nn.Linear(n_features, n_clusters))
     nn.init.eye_(network[0].weight)

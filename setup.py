@@ -38,7 +38,7 @@ setuptools.setup(
     packages=setuptools.find_packages(include=[cfg["lib_name"], cfg["lib_name"] + ".*"]),
     package_data={cfg["lib_name"]: ["datasets/*", "templates/*"]},
     install_requires=shlex.split(cfg["requirements"]),
-    extras_require={"dev": shlex.split(cfg["dev_requirements"]), "parquet": shlex.split(cfg["parquet_requirements"])},
+    extras_require={extra: shlex.split(cfg[f"{extra}_requirements"]) for extra in ("dev", "dask")},
     python_requires=">=" + cfg["min_python"],
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -4,7 +4,6 @@ from collections import Counter
 
 INSTALL = {
     "Chromium": "Chromium on the PATH (Debian: apt-get install chromium)",
-    "pyarrow": "pyarrow (pip install 'impaug[parquet]')",
 }
 
 

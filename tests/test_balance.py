@@ -153,7 +153,7 @@ def test_interrupt_while_learning(table, tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # a shell's background job ignores it
     seen = b""
-    while b" 16/4000" not in seen:  # a group of restarts is finished, which a caller in Python would get
+    while b" 16/" not in seen:  # a group of restarts is finished, which a caller in Python would get
         seen += at_work.stderr.read1()
     at_work.send_signal(signal.SIGINT)
     rest = at_work.communicate(timeout=60)[1]
@@ -163,7 +163,6 @@ def test_interrupt_while_learning(table, tmp_path):
 
 
 def test_parquet(table, tmp_path, capfd):
-    pytest.importorskip("pyarrow")
     given = pd.read_csv(table).assign(count=np.arange(120) // 30, big=2**60 + np.arange(120), flag=np.arange(120) < 30)
     given.to_parquet(tmp_path / "in.parquet")
     assert here(capfd, tmp_path / "in.parquet", "-o", tmp_path / "out.parquet", "--id", "big", *light) == (0, "")
@@ -177,11 +176,3 @@ def test_parquet(table, tmp_path, capfd):
     assert pd.read_parquet(tmp_path / "text.parquet")["a"].dtype.kind == "f"
     (tmp_path / "no.parquet").write_bytes(b"not parquet at all")
     assert_refused(here(capfd, tmp_path / "no.parquet", "-o", tmp_path / "x.csv"), "is no Parquet file")
-
-
-def test_parquet_without_pyarrow(table, tmp_path, capfd, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    (tmp_path / "in.parquet").write_bytes(b"PAR1")
-    assert_refused(here(capfd, tmp_path / "in.parquet", "-o", tmp_path / "out.csv"), "pip install pyarrow")
-    assert_refused(here(capfd, table, "-o", tmp_path / "out.parquet", *light), "pip install pyarrow")
-    assert files(tmp_path) == ["in.csv", "in.parquet"]

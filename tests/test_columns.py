@@ -50,8 +50,6 @@ def fitted(sampler, *args):
 @pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
 @pytest.mark.parametrize("seed", range(3))
 def test_original_cells_stay_and_synthetic_ones_could_be_real(backend, seed):
-    if backend == "pyarrow":
-        pytest.importorskip("pyarrow")
     table = mixed(seed).convert_dtypes(dtype_backend=backend)
     sampler = light()
     grown, labels = fitted(sampler, table)

@@ -15,6 +15,7 @@ __all__ = [
     "sample_part",
     "Recipe",
     "label_part",
+    "Donors",
     "Tally",
     "tally_part",
     "merged",
@@ -35,33 +36,41 @@ __all__ = [
     "balance_parts",
 ]
 
-# %% ../nbs/38_partitions.ipynb #61ca0d7d
+# %% ../nbs/38_partitions.ipynb #2437ad20
 import glob
 import os
 import shutil
+import sys
 import tempfile
+import warnings
+from _thread import interrupt_main
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype, is_bool_dtype, is_datetime64_any_dtype, is_integer_dtype, is_numeric_dtype
+from pyarrow import parquet
+from pyarrow.types import is_boolean, is_integer
 from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
 from sklearn.neighbors import NearestNeighbors
 from tqdm.auto import tqdm
 
-from .balance import LearnedTable, learn_table, with_added
+from .balance import LearnedTable, fewest_table_rows, learn_table, with_added
 from .columns import cell_texts, listed, numbers, plain
 from .data import InputError
 from .engine import one_thread
 from .experiment import adjusted, presets
 from .files import check_folder, write_files
-from .groups import check_number
+from .learn import most_value
 from .sampler import grown_table
-from .tables import file_name, need_pyarrow, parquet_suffixes, read_table, separators, table_bytes
+from .smote import SampledNeighbours
+from .tables import file_name, parquet_suffixes, read_table, separators, write_table
 
 
 # %% ../nbs/38_partitions.ipynb #8d9f5975
@@ -78,20 +87,22 @@ def need_dask(
         ) from None
 
 
-# %% ../nbs/38_partitions.ipynb #347303d8
+# %% ../nbs/38_partitions.ipynb #9a4f67b7
 @dataclass
 class Header:
     "What a partition tells of itself before anything is learned."
 
     n: int  # rows
     types: list  # what the cells of each column are, None where no cell holds a value
+    infinite: list  # names of the columns that hold infinite numbers
     empty: pd.DataFrame  # without rows: names of the columns, and their types in pandas
 
 
 def header_of(part):
     "The `Header` of a partition, a DataFrame."
     types = [_cells_are(part.iloc[:, place]) for place in range(part.shape[1])]
-    return Header(len(part), types, part.iloc[:0])
+    infinite = [name for name, column in part.select_dtypes("number").items() if np.isinf(numbers(column)[0]).any()]
+    return Header(len(part), types, infinite, part.iloc[:0])
 
 
 def _cells_are(column):
@@ -114,12 +125,13 @@ _words_for = {"boolean": "truth values", "date": "dates", "datetime": "dates", "
 _words_for |= dict.fromkeys(["integer", "floating", "mixed-integer-float", "decimal"], "numbers")
 
 
-# %% ../nbs/38_partitions.ipynb #401baeb4
+# %% ../nbs/38_partitions.ipynb #64f677a4
 def check_headers(
     headers,  # a `Header` of each partition
     names,  # what messages call the partitions
+    aside=(),  # columns that are not learned from
 ):
-    "`InputError`, naming partition and column, where partitions have not the same columns with the same types."
+    "`InputError`, naming partition and column, where they have not the same columns and types, or infinite numbers."
     columns = headers[0].empty.columns
     if columns.has_duplicates:
         raise InputError(
@@ -127,6 +139,8 @@ def check_headers(
         )
     for header, name in zip(headers, names):
         _check_columns(header.empty.columns, columns, name, names[0])
+        with _named(name):
+            _refuse_infinite([column for column in header.infinite if column not in aside])
     for place, column in enumerate(columns):
         held = [(header.types[place], name) for header, name in zip(headers, names) if header.types[place]]
         for what, name in held:
@@ -148,6 +162,12 @@ def _check_columns(columns, of_first, name, first):
             )
     if list(columns) != list(of_first):
         raise InputError(f"{name}: its columns stand in another order than in {_bare(first)}; give all the same order")
+
+
+def _refuse_infinite(columns):
+    "`InputError` where there is a column of infinite numbers."
+    if columns:
+        raise InputError(f"infinite values in {listed(columns)}; leave those cells empty, or write a finite bound")
 
 
 def _bare(name):
@@ -177,7 +197,7 @@ def shares(
     return whole.astype(np.int64)
 
 
-# %% ../nbs/38_partitions.ipynb #fa37a5f0
+# %% ../nbs/38_partitions.ipynb #b8551f98
 def _random(purpose, *numbers):
     "Random numbers for one purpose of a seed, a partition and a group."
     return np.random.default_rng([("sample", "donors", "synthetic").index(purpose), *numbers])
@@ -186,14 +206,14 @@ def _random(purpose, *numbers):
 def sample_part(
     part,  # a DataFrame
     n,  # rows to draw
-    seed,
+    seed,  # of everything random
     place,  # number of the partition
 ):
     "So many different rows of a partition, in their order: a DataFrame."
     return part.iloc[np.sort(_random("sample", seed, place).choice(len(part), n, replace=False))]
 
 
-# %% ../nbs/38_partitions.ipynb #a02e3f7b
+# %% ../nbs/38_partitions.ipynb #5b7129a0
 @dataclass
 class Recipe:
     "How each partition is labelled and grown."
@@ -224,17 +244,30 @@ def label_part(
     if not len(part):
         several = () if recipe.n_groups == 2 else (recipe.n_groups - 1,)
         return np.empty((0, *several)), np.empty(0, dtype=np.int64)
-    infinite = [name for name in recipe.table.coder.used("number") if np.isinf(numbers(part[name])[0]).any()]
-    if infinite:
-        raise InputError(f"infinite values in {listed(infinite)}; leave those cells empty, or write a finite bound")
+    _refuse_infinite([name for name in recipe.table.coder.used("number") if np.isinf(numbers(part[name])[0]).any()])
     rows = recipe.table.rows_of(part)
-    learned = recipe.table.learned
+    if np.abs(rows).max() > most_value:
+        raise InputError(f"values beyond {most_value:.0e} times the sample's, too large for networks; mend those cells")
     with one_thread():  # sums on more threads differ in their last bits
-        return learned.importance_of(rows), learned.pseudo_labels_of(rows)
+        labelled = recipe.table.learned.extended(rows)
+    return labelled.importance, labelled.pseudo_labels
 
 
-# %% ../nbs/38_partitions.ipynb #67a9972d
-most_donors = 20_000  # rows of a group among which neighbours are sought
+# %% ../nbs/38_partitions.ipynb #883d476e
+most_donors = SampledNeighbours().max_rows  # of a group: among so many rows neighbours are sought in one table, too
+
+
+@dataclass
+class Donors:
+    "Rows that may be parents of synthetic rows, the smallest keys of each group first."
+
+    places: pd.DataFrame  # of each: group, key, partition, row
+    rows: pd.DataFrame  # their cells
+
+    def of(self, groups):
+        "Those of some groups alone: `Donors`."
+        theirs = self.places.group.isin(groups).to_numpy()
+        return Donors(self.places[theirs], self.rows[theirs])
 
 
 @dataclass
@@ -244,8 +277,7 @@ class Tally:
     counts: dict  # {number of a partition: rows of each group, (n_groups,)}
     truths: Counter  # {(true label, pseudo label): rows that have both}
     unseen: dict  # {column: the first few categories that the sample had not}
-    places: pd.DataFrame  # of each donor: group, key, partition, row
-    donors: pd.DataFrame  # the donors' cells, the smallest keys of each group first
+    donors: Donors  # at most `most_donors` of each group
 
 
 def tally_part(
@@ -267,8 +299,7 @@ def tally_part(
         counts={place: np.bincount(labels, minlength=recipe.n_groups)},
         truths=_truths(part, labels, recipe.target),
         unseen=_unseen(part, recipe.table.coder),
-        places=places,
-        donors=part.iloc[places.row],
+        donors=Donors(places, part.iloc[places.row]),
     )
 
 
@@ -302,16 +333,15 @@ def merged(
     tallies,  # of different partitions
 ):
     "Several tallies as one `Tally`."
-    places = pd.concat([one.places for one in tallies], ignore_index=True)
-    donors = pd.concat([one.donors for one in tallies], ignore_index=True)
-    kept = _smallest(places)
+    rows = pd.concat([one.donors.rows for one in tallies], ignore_index=True)
+    places = _smallest(pd.concat([one.donors.places for one in tallies], ignore_index=True))
     counts, truths, unseen = {}, Counter(), {}
     for one in tallies:
         counts |= one.counts
         truths.update(one.truths)
         for name, new in one.unseen.items():
             unseen[name] = sorted({*unseen.get(name, []), *new})[:_few]
-    return Tally(counts, truths, unseen, kept.reset_index(drop=True), donors.iloc[kept.index])
+    return Tally(counts, truths, unseen, Donors(places.reset_index(drop=True), rows.iloc[places.index]))
 
 
 # %% ../nbs/38_partitions.ipynb #4def961e
@@ -391,7 +421,7 @@ def _category(codes, near, bases, other):
     return np.where((chosen == first) | (chosen == second), chosen, first)
 
 
-# %% ../nbs/38_partitions.ipynb #3bed78ce
+# %% ../nbs/38_partitions.ipynb #1f9d04db
 parent_columns = ("partition", "row", "other_partition", "other_row")
 
 
@@ -400,7 +430,7 @@ def synthetic_rows(
     labels,  # its pseudo labels, (n,)
     wanted,  # synthetic rows of each group, (n_groups,)
     recipe,  # a `Recipe`
-    tally,  # of all partitions
+    donors,  # `Donors` of the groups wanted, from all partitions
     place,  # number of the partition
 ):
     "Synthetic rows (DataFrame), their groups (m,), and a DataFrame of `parent_columns`."
@@ -408,20 +438,20 @@ def synthetic_rows(
     draws = {number: _random("synthetic", recipe.seed, place, number) for number in lifted}
     drawn = [draws[number].choice(np.flatnonzero(labels == number), wanted[number]) for number in lifted]
     own, back = np.unique(np.concatenate(drawn), return_inverse=True)
-    table = pd.concat([recipe.sample, tally.donors, part.iloc[own]], ignore_index=True)
+    table = pd.concat([recipe.sample, donors.rows, part.iloc[own]], ignore_index=True)
     cells, categorical = recipe.table.coder.cells(table)
-    start, middle = len(recipe.sample), len(recipe.sample) + len(tally.donors)
+    start, middle = len(recipe.sample), len(recipe.sample) + len(donors.rows)
     made, parents, ends = [], [], np.cumsum(wanted[lifted])
     for number, bases in zip(lifted, np.split(middle + back, ends[:-1])):
-        donors = start + np.flatnonzero(tally.places.group == number)
-        itself = _own_places(tally.places.iloc[donors - start], own[bases - middle], place)
+        kin = np.flatnonzero(donors.places.group == number)
+        itself = _own_places(donors.places.iloc[kin], own[bases - middle], place)
         k_neighbors = recipe.table.preset.k_neighbors
-        rows, other = between(cells, categorical, bases, donors, itself, k_neighbors, draws[number])
+        rows, other = between(cells, categorical, bases, start + kin, itself, k_neighbors, draws[number])
         made.append(rows)
         parents.append(np.column_stack([bases, other]))
     made, parents = np.concatenate(made), np.concatenate(parents)
-    partitions = np.concatenate([np.full(start, -1), tally.places.partition, np.full(len(own), place)])
-    rows = np.concatenate([np.full(start, -1), tally.places.row, own])
+    partitions = np.concatenate([np.full(start, -1), donors.places.partition, np.full(len(own), place)])
+    rows = np.concatenate([np.full(start, -1), donors.places.row, own])
     told = np.column_stack(
         [partitions[parents[:, 0]], rows[parents[:, 0]], partitions[parents[:, 1]], rows[parents[:, 1]]]
     )
@@ -436,11 +466,11 @@ def _own_places(places, rows, place):
     return np.array([found.get(row, -1) for row in rows.tolist()])
 
 
-# %% ../nbs/38_partitions.ipynb #47a163e0
+# %% ../nbs/38_partitions.ipynb #81162185
 def grow_part(
     part,  # a DataFrame
     recipe,  # a `Recipe`
-    tally,  # of all partitions
+    donors,  # `Donors` of the groups wanted, from all partitions
     wanted,  # synthetic rows of each group, (n_groups,)
     place,  # number of the partition
 ):
@@ -448,7 +478,7 @@ def grow_part(
     importance, labels = label_part(part, recipe)
     made, parents = part.iloc[:0], pd.DataFrame(columns=parent_columns, dtype=np.int64)
     if wanted.any():
-        made, groups, parents = synthetic_rows(part, labels, wanted, recipe, tally, place)
+        made, groups, parents = synthetic_rows(part, labels, wanted, recipe, donors, place)
         labels = np.concatenate([labels, groups])
     part = _roomy(part, made, recipe.emptied)
     grown = grown_table(part, made) if len(made) else part
@@ -472,16 +502,17 @@ def _roomy(part, made, emptied):
     return part.astype(types)
 
 
-# %% ../nbs/38_partitions.ipynb #23599c3d
+# %% ../nbs/38_partitions.ipynb #bab6b876
 @dataclass
 class BalancedPartitions:
     "A table in partitions with synthetic rows below the rows of each, and what they were made by."
 
     recipe: Recipe  # what was learned from the sample, and by what seed
-    notices: list  # what the user should know of the columns: sentences
+    unseen: list  # of which columns the sample lacks categories: sentences
     groups: np.ndarray  # rows of each group in each partition, (p, n_groups)
     wanted: np.ndarray  # synthetic rows of each group in each partition, (p, n_groups)
     score: float  # NMI of the pseudo labels with the target column, over all rows; NaN without one
+    explanations: list  # an `Explanation` of each pseudo minority of the sample, in the units of the columns
     grown: list  # for each partition what `grow_part` gives, delayed
     empty: pd.DataFrame  # the grown table without rows: its columns and their types
 
@@ -502,13 +533,13 @@ class BalancedPartitions:
         return dd.from_delayed([one[1] for one in self.grown], meta=none, verify_meta=False)
 
     @property
-    def learned(self):
-        return self.recipe.table.learned
+    def notices(self):
+        "What the user should know about the columns: a list of sentences."
+        return self.recipe.table.notices + self.unseen
 
     @property
-    def explanations(self):
-        "An `Explanation` of each pseudo minority, from the sample."
-        return self.recipe.table.explanations
+    def learned(self):
+        return self.recipe.table.learned
 
     @property
     def counts(self):
@@ -524,19 +555,21 @@ class BalancedPartitions:
         )
 
 
-# %% ../nbs/38_partitions.ipynb #5861c71c
+# %% ../nbs/38_partitions.ipynb #ec1858ea
 def balance_dask(
     ddf,  # a Dask DataFrame, or a list of delayed DataFrames, one a partition
     target=None,  # column of true labels: set aside, only to score
     id=(),  # columns of identifiers: set aside
-    preset="recommended",  # a key of `impaug.experiment.presets`, or a `Preset`; its `learn_rows` are the sample
+    preset="recommended",  # a key of `impaug.experiment.presets`, or a `Preset`
     threshold=None,  # a rule of `impaug.threshold`, or a fraction of (max + min); the preset's if None
     restarts=None,  # networks to train; the preset's number if None
     seed=0,  # of everything random
     kinds=None,  # {column: one of `impaug.columns.kind_names`}, where the caller knows better
     n_groups=2,  # how many, or "auto"
+    learn_rows=None,  # in the sample; the preset's number if None, and that of "recommended" where the preset has none
     announce=None,  # called with kinds and notices of the columns before learning
     verbose=False,  # show progress bars
+    n_jobs=None,  # processes that train, as joblib counts them, on the machine that asks
     names=None,  # what messages call the partitions
 ):
     """Learn pseudo labels from a sample of a table in partitions and lift the smaller groups: `BalancedPartitions`.
@@ -549,31 +582,32 @@ def balance_dask(
     parts = _parts_of(ddf)
     names = names or [f"ddf: partition {place}" for place in range(len(parts))]
     headers = _computed([delayed(header_of)(part) for part in parts], "looked at", verbose)
-    check_headers(headers, names)
+    check_headers(headers, names, {target, *id} | {name for name, kind in (kinds or {}).items() if kind == "id"})
     lengths = [header.n for header in headers]
-    check_number(n_groups, sum(lengths))
-    preset = adjusted(preset)
+    if sum(lengths) < fewest_table_rows:
+        raise InputError(f"ddf: {sum(lengths)} rows, fewer than the {fewest_table_rows} needed; pass more rows")
+    preset = adjusted(preset, learn_rows=learn_rows)
     most = preset.learn_rows or presets["recommended"].learn_rows
     draws = shares(lengths, min(most, sum(lengths))).tolist()
     drawn = [delayed(sample_part)(part, n, seed, place) for place, (part, n) in enumerate(zip(parts, draws)) if n]
     sample = pd.concat(_computed(drawn, "sampled", verbose) or [headers[0].empty], ignore_index=True)
-    table = learn_table(sample, target, id, preset, threshold, restarts, seed, kinds, n_groups, announce, verbose)
+    chosen = dict(preset=preset, threshold=threshold, restarts=restarts, seed=seed, kinds=kinds, n_groups=n_groups)
+    table = learn_table(sample, target, id, **chosen, announce=announce, verbose=verbose, n_jobs=n_jobs)
     recipe = Recipe(table, sample, target, seed)
     sent = delayed(recipe, traverse=False)
     tallies = [delayed(tally_part)(part, sent, place, names[place]) for place, part in enumerate(parts)]
     tally = _computed([_in_eights(tallies)], "labelled", verbose, watched=tallies)[0]
     groups = np.stack([tally.counts[place] for place in range(len(parts))])
     wanted = wanted_rows(groups)
-    tally_sent = delayed(tally, traverse=False)
-    grown = [
-        delayed(grow_part, nout=2)(part, sent, tally_sent, wanted[place], place) for place, part in enumerate(parts)
-    ]
+    donors = delayed(tally.donors.of(np.flatnonzero(wanted.sum(axis=0))), traverse=False)
+    grown = [delayed(grow_part, nout=2)(part, sent, donors, wanted[place], place) for place, part in enumerate(parts)]
     return BalancedPartitions(
         recipe=recipe,
-        notices=table.notices + _unseen_notices(tally.unseen),
+        unseen=_unseen_notices(tally.unseen),
         groups=groups,
         wanted=wanted,
         score=table_nmi(tally.truths),
+        explanations=table.explained(sample, label_part(sample, recipe)[1]),
         grown=grown,
         empty=_empty_grown(headers[0].empty, recipe),
     )
@@ -614,7 +648,7 @@ def _empty_grown(empty, recipe):
     return with_added(_roomy(empty, empty, recipe.emptied), np.empty(0, dtype=np.int64), none, recipe.n_groups)
 
 
-# %% ../nbs/38_partitions.ipynb #f866b3fe
+# %% ../nbs/38_partitions.ipynb #399c315f
 def _computed(tasks, title, verbose, watched=None):
     "What the delayed `tasks` give, a list, with a bar that counts those that are finished, or those `watched`."
     import dask
@@ -630,7 +664,9 @@ def _computed(tasks, title, verbose, watched=None):
                 keys = {task.key for task in watched}
                 with Callback(posttask=lambda key, *rest: bar.update(key in keys)):
                     return list(dask.compute(*tasks))
-            futures = client.compute([*watched, *tasks])
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Sending large graph")  # by recipe and donors, once for all
+                futures = client.compute([*watched, *tasks])
             wanted = futures[len(watched) :]
             finished = as_completed(futures[: len(watched)])
             del futures  # so that a tally that is merged is let go
@@ -681,9 +717,6 @@ def read_part(
     "A part as `read_table` gives it, but a Parquet file may be without rows, and its whole numbers stay whole."
     if Path(path).suffix.lower() not in parquet_suffixes:
         return read_table(path, sep)
-    need_pyarrow("path")
-    from pyarrow import parquet, types
-
     try:
         with open(path, "rb") as file:
             told = parquet.ParquetFile(file)
@@ -696,8 +729,8 @@ def read_part(
     table = read_table(path, sep)
     for name in table.columns.intersection(schema.names):
         kind, dtype = schema.field(name).type, table[name].dtype
-        if types.is_integer(kind) and dtype.kind == "f" or types.is_boolean(kind) and dtype.kind == "O":
-            nullable = "boolean" if types.is_boolean(kind) else str(kind).replace("uint", "UInt").replace("int", "Int")
+        if is_integer(kind) and dtype.kind == "f" or is_boolean(kind) and dtype.kind == "O":
+            nullable = "boolean" if is_boolean(kind) else str(kind).replace("uint", "UInt").replace("int", "Int")
             column = parquet.read_table(path, columns=[name])
             table[name] = column.to_pandas(types_mapper=lambda _: pd.api.types.pandas_dtype(nullable))[name].array
     return table
@@ -733,7 +766,7 @@ def check_out(
 _suffixes = (*parquet_suffixes, *separators)
 
 
-# %% ../nbs/38_partitions.ipynb #37d0f1d4
+# %% ../nbs/38_partitions.ipynb #8c2e65c1
 @contextmanager
 def whole_folder(
     out,  # as `check_out` gives it
@@ -749,6 +782,8 @@ def whole_folder(
         yield made
         if any(made.iterdir()):
             _put(made, out)
+    except InputError as error:
+        raise InputError(str(error).replace(str(made), str(out))) from None
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
@@ -767,7 +802,7 @@ def _put(made, out):
 def write_parts(
     balanced,  # `BalancedPartitions`
     paths,  # a file for each part, absolute
-    sep=None,  # as for `table_bytes`
+    sep=None,  # as for `write_table`
     verbose=False,  # show a progress bar
 ):
     "Write each grown partition where it is made. `InputError` where the disk refuses, or is not the workers' own."
@@ -787,12 +822,13 @@ def write_parts(
 def _write_part(table, path, sep, not_numbers):
     if not path.parent.is_dir():  # on another machine, or the command has ended meanwhile
         raise InputError(f"out: a worker finds no folder {file_name(path.parent)}; {_one_disk}")
-    write_files(path.parent, {path.name: table_bytes(table, path, sep, not_numbers)})
+    write = partial(write_table, table, path=path, sep=sep, aside=not_numbers)
+    write_files(path.parent, {path.name: write})
 
 
 _one_disk = "pass a folder that this machine and all workers share"
 
-# %% ../nbs/38_partitions.ipynb #bc288574
+# %% ../nbs/38_partitions.ipynb #ebff9a2e
 seconds_to_answer = 10
 
 
@@ -807,8 +843,10 @@ def at_work(
     from distributed import Client, LocalCluster
 
     if scheduler is None:
-        options = dict(threads_per_worker=1, dashboard_address=None, silence_logs=50, env=dict(PYTHONWARNINGS="ignore"))
-        with LocalCluster(min(CPU_COUNT, most or CPU_COUNT), **options) as cluster, Client(cluster) as client:
+        options = dict(threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50)
+        options |= dict(preload=[_deaf], env=dict(PYTHONWARNINGS="ignore"))
+        number = min(CPU_COUNT, most or CPU_COUNT)
+        with _interruptible(), LocalCluster(number, **options) as cluster, Client(cluster) as client:
             yield client
         return
     try:
@@ -824,6 +862,28 @@ def at_work(
         except TimeoutError:
             raise InputError(f"scheduler: {plain(scheduler)} has no workers; start some with 'dask worker'") from None
         yield client
+
+
+# a terminal sends its interrupt to the workers, too, which are ended by the command itself
+_deaf = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+
+
+@contextmanager
+def _interruptible():
+    "Within it, an interrupt that is lost because Python calls back from its garbage collection comes again."
+    before = sys.unraisablehook
+
+    def come_again(lost):
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            Timer(0.1, interrupt_main).start()
+        else:
+            before(lost)
+
+    sys.unraisablehook = come_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 # %% ../nbs/38_partitions.ipynb #b4ff8588

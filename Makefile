@@ -68,8 +68,8 @@ preview:  ## serve the site and follow changes (needs Quarto)
 readings: $(READY)  ## search readings of the report again: results/readings.json (five minutes)
 	@$(BIN)/python benchmarks/readings.py
 
-bench: $(READY)  ## measure speed as ratios: benchmarks/results.json (five minutes)
-	@$(BIN)/python -W ignore benchmarks/bench.py
+bench: $(READY)  ## measure speed and memory: benchmarks/results.json (about an hour; PARTS='users jobs' for some)
+	@$(BIN)/python -W ignore benchmarks/bench.py $(PARTS)
 
 study: $(READY)  ## compare with peers, 50 seeds: results/study.json (an hour on two cores)
 	@$(BIN)/impaug study --seeds 50 --jobs -1 --keel both --json results/study.json

@@ -90,7 +90,9 @@ class Learned:
     anchor: np.ndarray  # (n_features,): the point that importance scales about
     diagnosis: dict  # what was measured without labels, by name: see `doubts`
     fell_back: bool = False  # whether the preset's fallback gave this answer
-    frozen: "Frozen | None" = None  # how rows get importance that were not trained on; None for a loss without a rule
+    frozen: object = (
+        None  # a `Frozen`: how rows that were not trained on get importance; None for a loss without a rule
+    )
 
     @property
     def n_groups(self):

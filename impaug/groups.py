@@ -27,7 +27,6 @@ from numbers import Integral
 
 import numpy as np
 import pandas as pd
-from joblib import delayed
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import normalized_mutual_info_score, silhouette_score
 
@@ -198,26 +197,29 @@ class Groups:
         "Mean probability of each group over the kept networks: (m, n_groups)."
         return self.division.predict_proba(rows)
 
-    def importance_of(self, rows, n_jobs=None, verbose=False):
-        "Importance of rows (m, n_features), scaled as in training, each by itself: (m, n_groups - 1), NaN as above."
+    def labelled(self, rows, n_jobs=None, verbose=False):
+        """Importance, and pseudo labels, of rows (m, n_features), each by itself.
+
+        float64 (m, n_groups - 1), NaN as above, and int64 (m,): what the networks vote for."""
         labels = in_parts(self.predict, rows, n_jobs)
         values = np.full((len(rows), len(self.splits)), np.nan)
         for number, split in enumerate(self.splits, start=1):
             own = (labels == 0) | (labels == number)
             if split.learned:
                 values[own, number - 1] = split.learned.importance_of(rows[own][:, split.columns], n_jobs, verbose)
-        return values
+        return values, labels
 
-    def pseudo_labels_of(self, rows):
-        "The group of each of the rows (m, n_features): what the networks vote for, int64 (m,)."
-        return self.predict(rows)
+    def importance_of(self, rows, n_jobs=None, verbose=False):
+        "Importance alone, as `labelled` gives it."
+        return self.labelled(rows, n_jobs, verbose)[0]
 
     def extended(self, rows, n_jobs=None, verbose=False):
         "What was learned from some of the rows (n, n_features), for all of them: `Groups`."
         cuts = [split.learned.frozen.threshold if split.learned else np.nan for split in self.splits]
-        division = replace(self.division, labels=in_parts(self.predict, rows, n_jobs))
-        importance = self.importance_of(rows, n_jobs, verbose)
-        return replace(self, division=division, importance=importance, threshold=np.array(cuts))
+        importance, labels = self.labelled(rows, n_jobs, verbose)
+        return replace(
+            self, division=replace(self.division, labels=labels), importance=importance, threshold=np.array(cuts)
+        )
 
 
 # %% ../nbs/24_groups.ipynb #f7c4c8f1
@@ -273,7 +275,7 @@ def null_groups(
     tasks, lighter = [], third_of(preset)
     for _ in range(preset.permutations):
         permuted = rng.permuted(rows, axis=0)
-        tasks.append((lighter.restarts, delayed(divide_rows)(permuted, n_groups, lighter, int(rng.integers(2**16)))))
+        tasks.append((lighter.restarts, partial(divide_rows, permuted, n_groups, lighter, int(rng.integers(2**16)))))
     for division in run_tasks(tasks, n_jobs):
         least["noise_cut"] = float(np.fmin(least["noise_cut"], division.noise_cuts.mean()))
         least["normalized_cut"] = float(np.fmin(least["normalized_cut"], division.cuts.mean()))
@@ -314,7 +316,7 @@ def compare_numbers(
     Its columns are `n_groups` (those that have rows), `joins_kept`, `silhouette` and `score`, their product."""
     rows = X[sample_rows(len(X), most_null_rows)]
     numbers = range(2, max(2, min(most, len(rows) // 8)) + 1)
-    tasks = [(-(-preset.restarts // 2), delayed(_scored)(rows, asked, preset, seed)) for asked in numbers]
+    tasks = [(-(-preset.restarts // 2), partial(_scored, rows, asked, preset, seed)) for asked in numbers]
     scores = run_tasks(tasks, n_jobs, verbose)
     return pd.DataFrame(scores, index=pd.Index(numbers[: len(scores)], name="asked"))
 

@@ -46,7 +46,8 @@ __all__ = [
 # %% ../nbs/23_learn.ipynb #dab0662e
 import warnings
 from dataclasses import dataclass, replace
-from itertools import combinations, groupby
+from functools import partial
+from itertools import combinations, groupby, islice
 from numbers import Integral
 
 import numpy as np
@@ -125,9 +126,10 @@ class Learned:
             raise InputError("criterion: importance of new rows is known for EntropyLoss and SelfAugmentedLoss alone")
         return in_parts(self.frozen.importance, rows, n_jobs, verbose)
 
-    def pseudo_labels_of(self, rows):
-        "1 where the importance of the rows (m, n_features) is that of the pseudo minority, else 0: int64 (m,)."
-        return (self.importance_of(rows) > self.frozen.threshold).astype(np.int64)
+    def labelled(self, rows, n_jobs=None, verbose=False):
+        "Importance, and pseudo labels, of rows (m, n_features), each by itself: float64 (m,) and int64 (m,)."
+        importance = self.importance_of(rows, n_jobs, verbose)
+        return importance, (importance > self.frozen.threshold).astype(np.int64)
 
     def flipped(self):
         "The same with the sides exchanged: a `Learned`."
@@ -136,8 +138,7 @@ class Learned:
 
     def extended(self, rows, n_jobs=None, verbose=False):
         "What was learned from some of the rows (n, n_features), for all of them: a `Learned`."
-        importance = self.importance_of(rows, n_jobs, verbose)
-        labels = (importance > self.frozen.threshold).astype(np.int64)
+        importance, labels = self.labelled(rows, n_jobs, verbose)
         sides = dict(importance=importance, threshold=self.frozen.threshold, pseudo_labels=labels)
         return replace(self, clusters=in_parts(self.predict, rows, n_jobs), **sides)
 
@@ -275,19 +276,13 @@ def learn_once(
     learned, several = [], len(runs) > 1
     for its_seeds, restarts in tqdm(runs, desc="importance", unit="run", disable=not (verbose and several)):
         training = restart_tasks(X, restarts, preset, anchor, monitor)
-        permuted = []
-        for one in its_seeds:
-            permuted += null_tasks(X, preset, one)
-        results = run_tasks(training + permuted, n_jobs, verbose and not several)
-        fit, nulls = join_fits(results[: len(training)]), results[len(training) :]
-        if preset.restarts > 1:
-            fits, nulls = [fit], [nulls]
-        else:
-            fits = [_restart(fit, s) for s in range(len(fit.networks))]
-            nulls = [nulls[s * preset.permutations : (s + 1) * preset.permutations] for s in range(len(fits))]
-        for one, null in zip(fits, nulls):
+        permuted = [null_tasks(X, preset, one) for one in its_seeds]
+        results = iter(run_tasks(sum(permuted, training), n_jobs, verbose and not several))
+        fit = join_fits(list(islice(results, len(training))))
+        fits = [fit] if preset.restarts > 1 else [_restart(fit, s) for s in range(len(fit.networks))]
+        for one, tasks in zip(fits, permuted):
             learned.append(agree(one, X, graph, anchor, preset))
-            learned[-1].diagnosis |= least_of(null)
+            learned[-1].diagnosis |= least_of(list(islice(results, len(tasks))))
     return learned
 
 
@@ -307,13 +302,12 @@ def restart_tasks(
     options = training_options(preset, len(X)) | dict(anchor=anchor, monitor=monitor, n_clusters=n_groups)
     names = preset.starts[: preset.restarts]
     tasks = group_tasks(rows, seeds, criteria_of(preset), names, group, **options)
-    return [(number, delayed(_in_frame)(call, centre, unit)) for number, call in tasks]
+    return [(number, partial(_in_frame, call, centre, unit)) for number, call in tasks]
 
 
 def _in_frame(call, centre, unit):
     "The fit that the call gives, with networks that take rows as they were before they were centred."
-    task, args, kwargs = call
-    fit = task(*args, **kwargs)
+    fit = call()
     fit.networks = [_uncentred(network, centre, unit) for network in fit.networks]
     return fit
 
@@ -436,7 +430,8 @@ def group_tasks(
     apart = spacing(X) if any(getattr(criterion, "noise", 0.0) for criterion in criteria) else 0.0
     tasks = []
     for part in _side_by_side(each, group):
-        call = delayed(train_group)(
+        call = partial(
+            train_group,
             X,
             [seeds[s] for s in part],
             [each[s] for s in part],
@@ -492,7 +487,7 @@ def train_group(
 
 
 def run_tasks(
-    tasks,  # pairs of a number of restarts and a call as joblib's `delayed` makes it
+    tasks,  # pairs of a number of restarts and a call without arguments
     n_jobs=None,  # as in `learn`
     verbose=False,  # show a progress bar of restarts
 ):
@@ -505,7 +500,7 @@ def run_tasks(
     progress = tqdm(total=sum(restarts), desc="restarts", unit="restart", disable=not verbose)
     with one_thread(), threadpool_limits(1), progress:
         try:
-            for result in Parallel(workers, return_as="generator")(call for _, call in tasks):
+            for result in Parallel(workers, return_as="generator")(delayed(call)() for _, call in tasks):
                 finished += restarts[len(results)]
                 results.append(result)
                 progress.update(finished - progress.n)
@@ -674,7 +669,7 @@ def null_tasks(
     rng, tasks = np.random.default_rng(seed), []
     for _ in range(preset.permutations):
         permuted = rng.permuted(rows, axis=0)
-        tasks.append((lighter.restarts, delayed(diagnosis_of)(permuted, lighter, int(rng.integers(2**16)))))
+        tasks.append((lighter.restarts, partial(diagnosis_of, permuted, lighter, int(rng.integers(2**16)))))
     return tasks
 
 

@@ -64,7 +64,6 @@ from tqdm.auto import tqdm
 from .balance import LearnedTable, fewest_table_rows, learn_table, with_added
 from .columns import cell_texts, listed, numbers, plain
 from .data import InputError
-from .engine import one_thread
 from .experiment import adjusted, presets
 from .files import check_folder, write_files
 from .learn import most_value
@@ -248,9 +247,7 @@ def label_part(
     rows = recipe.table.rows_of(part)
     if np.abs(rows).max() > most_value:
         raise InputError(f"values beyond {most_value:.0e} times the sample's, too large for networks; mend those cells")
-    with one_thread():  # sums on more threads differ in their last bits
-        labelled = recipe.table.learned.extended(rows)
-    return labelled.importance, labelled.pseudo_labels
+    return recipe.table.learned.labelled(rows)
 
 
 # %% ../nbs/38_partitions.ipynb #883d476e
@@ -561,16 +558,12 @@ def balance_dask(
     target=None,  # column of true labels: set aside, only to score
     id=(),  # columns of identifiers: set aside
     preset="recommended",  # a key of `impaug.experiment.presets`, or a `Preset`
-    threshold=None,  # a rule of `impaug.threshold`, or a fraction of (max + min); the preset's if None
-    restarts=None,  # networks to train; the preset's number if None
-    seed=0,  # of everything random
-    kinds=None,  # {column: one of `impaug.columns.kind_names`}, where the caller knows better
-    n_groups=2,  # how many, or "auto"
     learn_rows=None,  # in the sample; the preset's number if None, and that of "recommended" where the preset has none
-    announce=None,  # called with kinds and notices of the columns before learning
+    seed=0,  # of everything random
+    kinds=None,  # {column: kind}, as for `balance_table`
     verbose=False,  # show progress bars
-    n_jobs=None,  # processes that train, as joblib counts them, on the machine that asks
     names=None,  # what messages call the partitions
+    **chosen,  # threshold, restarts, n_groups, announce and n_jobs, as for `balance_table`
 ):
     """Learn pseudo labels from a sample of a table in partitions and lift the smaller groups: `BalancedPartitions`.
 
@@ -591,8 +584,7 @@ def balance_dask(
     draws = shares(lengths, min(most, sum(lengths))).tolist()
     drawn = [delayed(sample_part)(part, n, seed, place) for place, (part, n) in enumerate(zip(parts, draws)) if n]
     sample = pd.concat(_computed(drawn, "sampled", verbose) or [headers[0].empty], ignore_index=True)
-    chosen = dict(preset=preset, threshold=threshold, restarts=restarts, seed=seed, kinds=kinds, n_groups=n_groups)
-    table = learn_table(sample, target, id, **chosen, announce=announce, verbose=verbose, n_jobs=n_jobs)
+    table = learn_table(sample, target, id, preset, seed=seed, kinds=kinds, verbose=verbose, **chosen)
     recipe = Recipe(table, sample, target, seed)
     sent = delayed(recipe, traverse=False)
     tallies = [delayed(tally_part)(part, sent, place, names[place]) for place, part in enumerate(parts)]

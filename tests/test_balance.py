@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import impaug.files
-from impaug.cli import main
+from command import assert_refused, here
 
 command = [sys.executable, "-c", "from impaug.cli import main; main()", "balance"]
 light = ["--id", "name", "--restarts", "4", "--quiet"]
@@ -38,19 +38,6 @@ def cells(data):
 
 def files(folder):
     return sorted(p.name for p in folder.iterdir())
-
-
-def here(capfd, *args):
-    "Exit code and standard error of the command, run in this process."
-    with pytest.raises(SystemExit) as end:
-        main(["balance", *map(str, args)])
-    return end.value.code, capfd.readouterr().err
-
-
-def assert_refused(outcome, words, code=2):
-    assert outcome[0] == code and words in outcome[1], outcome
-    line = outcome[1].strip()
-    assert line.startswith("impaug: ") and "\n" not in line, outcome
 
 
 def test_file_to_files(table, tmp_path):

@@ -18,7 +18,7 @@ from dask import delayed
 from dask.distributed import Client, LocalCluster
 
 import impaug.partitions
-from impaug.cli import main
+from command import assert_refused, here
 from impaug.data import InputError
 from impaug.partitions import balance_dask, read_part, write_parts
 
@@ -60,19 +60,6 @@ def cluster():
 
 def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def here(capfd, *args):
-    "Exit code and standard error of the command, run in this process."
-    with pytest.raises(SystemExit) as end:
-        main(["balance", *map(str, args)])
-    return end.value.code, capfd.readouterr().err
-
-
-def assert_refused(outcome, words, code=2):
-    assert outcome[0] == code and words in outcome[1], outcome
-    line = outcome[1].strip()
-    assert line.startswith("impaug: ") and "\n" not in line, outcome
 
 
 def one_after_the_other(files):

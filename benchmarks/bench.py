@@ -18,9 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from functools import partial
 from itertools import product
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -33,6 +35,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from threadpoolctl import threadpool_limits
 
+import impaug.engine
 from impaug.balance import learn_table
 from impaug.data import load_wisconsin, preprocessor
 from impaug.engine import sensible_batch, train_importance
@@ -178,6 +181,41 @@ def large(repeats):
     )
 
 
+def tiny_numbers(repeats, times=1000):
+    "The same operation on numbers below 1e-38, as the processor takes them, and on ones."
+
+    def multiplied(numbers):
+        out = torch.empty_like(numbers)
+        for _ in range(times):
+            torch.mul(numbers, 1.0, out=out)
+
+    tiny, plain = torch.full((2**14,), 1e-40), torch.ones(2**14)
+    return timed(
+        {"tiny": (single(lambda: multiplied(tiny)), 1), "plain": (single(lambda: multiplied(plain)), 1)}, repeats
+    )
+
+
+def tuning(repeats):
+    "A million rows as in `large`, three epochs: with copies of other sizes, and with tiny numbers kept as they are."
+    X = million()
+    kw = dict(epochs=3, batch_size=sensible_batch(len(X)), anchor=X[:1000].mean(0), **lazy)
+
+    def changed(**names):
+        with patch.multiple(impaug.engine, **names):
+            train_importance(X, **kw)
+
+    def rows_of_copy(size):
+        return lambda S, n, d, batch: min(n, max(1, size // (S * (d + 3)) // batch) * batch)
+
+    tasks = {
+        "as_it_is": (lambda: train_importance(X, **kw), 1),
+        "tiny_kept": (partial(changed, tiny_as_zero=nullcontext), 1),
+    }
+    for power in (14, 16, 18, 20, 22):
+        tasks[f"copies_of_{2**power}"] = (partial(changed, chunk_rows=rows_of_copy(2**power)), 1)
+    return timed(tasks, repeats)
+
+
 def peak_mb():
     "Peak resident memory of a fresh process beyond what it held with the input, in MB."
     code = """if True:
@@ -237,6 +275,7 @@ def ratios_of(s):
         million_vs_kmeans=s["million"] / s["kmeans"],
         million_vs_kmeans_default_threads=s["million"] / s["kmeans_default_threads"],
         per_row_growth=s["million"] / s["ten_thousand"] / 100,
+        tiny_vs_plain=s["tiny"] / s["plain"],
         import_vs_torch_sklearn=s["import_impaug"] / s["import_torch_sklearn"],
     )
 
@@ -245,6 +284,7 @@ def engine(repeats=5):
     steps = [
         ("small tables", lambda: small(repeats)),
         ("a million rows", lambda: large(repeats)),
+        ("tiny numbers", lambda: tiny_numbers(repeats)),
         ("imports", lambda: imports(repeats)),
         ("impaug report", lambda: dict(report_8_seeds=report_seconds())),
     ]
@@ -252,8 +292,10 @@ def engine(repeats=5):
     for name, step in steps:
         say(f"engine: {name}")
         s |= step()
+    say("engine: tuning")
     yield dict(
         ratios=ratios_of(s),
+        tuning=tuning(repeats),
         peak_mb_million=peak_mb(),
         seconds=s,
         profile=dict(one_fit=where_time_goes([0]), restarts_64=where_time_goes(range(64))),

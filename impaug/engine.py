@@ -21,6 +21,7 @@ __all__ = [
     "Trainer",
     "ImportanceFit",
     "one_thread",
+    "tiny_as_zero",
     "train_importance",
     "enough_memory",
     "run_epochs",
@@ -41,7 +42,7 @@ from tqdm.auto import tqdm
 
 from .checks import check_rows
 from .data import InputError
-from .model import EntropyLoss, SelfAugmentedLoss, add_rows, mlp
+from .model import EntropyLoss, SelfAugmentedLoss, add_rows, empty_mlp, mlp
 
 
 # %% ../nbs/22_engine.ipynb #95e9efcd
@@ -106,7 +107,7 @@ class StackedMLP:
     @torch.no_grad()
     def network(self, s):
         "Network `s` as an `nn.Sequential` of its own, on the CPU."
-        net = mlp(self.shapes[0][0], [o for _, o in self.shapes[:-1]], self.shapes[-1][1]).to(self.flat.dtype)
+        net = empty_mlp([self.shapes[0][0], *(n_out for _, n_out in self.shapes)]).to(self.flat.dtype)
         for linear, (weight, bias) in zip(net[::2], self.layers):
             linear.weight.copy_(weight[s].mT)
             linear.bias.copy_(bias[s, 0])
@@ -398,6 +399,20 @@ def one_thread():
         torch.set_num_threads(before)
 
 
+@contextmanager
+def tiny_as_zero():
+    """Numbers below 1e-38 count as zero, since some processors take many times as long over them as over others.
+
+    Adam's means get there wherever a gradient stays zero. The caller's setting comes back afterwards."""
+    tiny = torch.tensor(1e-39, dtype=torch.float32)
+    before = (tiny * 1).item() == 0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
+
 # %% ../nbs/22_engine.ipynb #74c32387
 def train_importance(
     X,  # rows, (n, n_features), scaled, without missing values
@@ -472,7 +487,7 @@ def run_epochs(trainer, epochs, monitor, verbose):
     progress = tqdm(
         total=epochs * importance.numel(), desc="importance", unit="row", unit_scale=True, disable=not verbose
     )
-    with one_thread(), progress:
+    with one_thread(), tiny_as_zero(), progress:
         for _ in range(epochs):
             losses.append(trainer.epoch())
             if monitor:
@@ -538,7 +553,8 @@ class FrozenRule:
         offsets = torch.as_tensor(rows, dtype=torch.float32) - self.anchor
         if not len(offsets):
             return np.empty((self.net.n, 0), dtype=np.float32)
-        return torch.cat([self._of_block(x) for x in offsets.split(block)], dim=1).numpy()
+        with tiny_as_zero():
+            return torch.cat([self._of_block(x) for x in offsets.split(block)], dim=1).numpy()
 
     def _of_block(self, x):
         "Importance of rows whose offsets from the anchor are x (b, n_features): (S, b)."
@@ -566,4 +582,4 @@ class FrozenRule:
         delta = delta.mT
         for (weight, _), out in zip(reversed(above), reversed(outs)):
             delta = torch.bmm(delta, weight.mT).mul_(out.sign_())
-        return plain.mul(delta).sum(2)
+        return delta.mul_(plain).sum(2)

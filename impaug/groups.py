@@ -33,7 +33,7 @@ from sklearn.metrics import normalized_mutual_info_score, silhouette_score
 from .consensus import anchors, doubts, group_noise_cuts, no_second_group, separation, trusted
 from .data import InputError, choose
 from .experiment import presets
-from .learn import Learned, fewest_null_rows, in_parts, learn, learn_from_sample, mean_pairwise_nmi
+from .learn import Learned, fewest_null_rows, learn, learn_from_sample, mean_of_pairs, pairwise_nmi, part_by_part
 from impaug.learn import (
     most_null_rows,
     probabilities_of,
@@ -125,7 +125,7 @@ def divide_rows(
         loss_curve=fit.loss_curve[best[kept]],
         cuts=group_cuts(graph, labels[seen], len(order)),
         noise_cuts=np.zeros(len(order)),
-        stability=mean_pairwise_nmi(each[best]),
+        stability=mean_of_pairs(pairwise_nmi(each[best])),
     )
     division.noise_cuts = group_noise_cuts(X, division.predict, len(order))
     return division
@@ -197,26 +197,26 @@ class Groups:
         "Mean probability of each group over the kept networks: (m, n_groups)."
         return self.division.predict_proba(rows)
 
-    def labelled(self, rows, n_jobs=None, verbose=False):
+    def labelled(self, rows, verbose=False):
         """Importance, and pseudo labels, of rows (m, n_features), each by itself.
 
         float64 (m, n_groups - 1), NaN as above, and int64 (m,): what the networks vote for."""
-        labels = in_parts(self.predict, rows, n_jobs)
+        labels = part_by_part(self.predict, rows, verbose)
         values = np.full((len(rows), len(self.splits)), np.nan)
         for number, split in enumerate(self.splits, start=1):
             own = (labels == 0) | (labels == number)
             if split.learned:
-                values[own, number - 1] = split.learned.importance_of(rows[own][:, split.columns], n_jobs, verbose)
+                values[own, number - 1] = split.learned.importance_of(rows[own][:, split.columns], verbose)
         return values, labels
 
-    def importance_of(self, rows, n_jobs=None, verbose=False):
+    def importance_of(self, rows, verbose=False):
         "Importance alone, as `labelled` gives it."
-        return self.labelled(rows, n_jobs, verbose)[0]
+        return self.labelled(rows, verbose)[0]
 
-    def extended(self, rows, n_jobs=None, verbose=False):
+    def extended(self, rows, verbose=False):
         "What was learned from some of the rows (n, n_features), for all of them: `Groups`."
         cuts = [split.learned.frozen.threshold if split.learned else np.nan for split in self.splits]
-        importance, labels = self.labelled(rows, n_jobs, verbose)
+        importance, labels = self.labelled(rows, verbose)
         return replace(
             self, division=replace(self.division, labels=labels), importance=importance, threshold=np.array(cuts)
         )

@@ -32,12 +32,13 @@ __all__ = [
     "neighbour_loss",
     "squares_within",
     "agree",
-    "mean_pairwise_nmi",
+    "pairwise_nmi",
+    "mean_of_pairs",
     "third_of",
     "null_tasks",
     "diagnosis_of",
     "least_of",
-    "in_parts",
+    "part_by_part",
     "Frozen",
     "freeze",
     "nearest_cut",
@@ -47,12 +48,13 @@ __all__ = [
 import warnings
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations, groupby, islice
+from itertools import groupby, islice
 from numbers import Integral
 
 import numpy as np
 import torch
 from joblib import Parallel, delayed, effective_n_jobs
+from scipy import special
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import normalized_mutual_info_score
@@ -65,7 +67,7 @@ from .consensus import anchors, average_importance, doubts, frame, is_clear, no_
 from .consensus import noise_cut, separation, spacing
 from .data import InputError, choose
 from .engine import FrozenRule, ImportanceFit, StackedMLP, Pass, one_thread, sensible_batch, stacked
-from .engine import train_importance
+from .engine import tiny_as_zero, train_importance
 from .experiment import presets
 from .model import EntropyLoss, SelfAugmentedLoss, mlp
 from .threshold import find_threshold, neighbours, normalized_cut
@@ -118,17 +120,17 @@ class Learned:
         "Mean probability of pseudo majority and minority over the kept networks: (m, 2)."
         return _vote(probabilities_of(self.networks, rows), self.turned)
 
-    def importance_of(self, rows, n_jobs=None, verbose=False):
+    def importance_of(self, rows, verbose=False):
         """Importance of rows (m, n_features), scaled as in training, each by itself: float64 (m,).
 
         `InputError` where the networks were trained by a loss of the caller's own."""
         if self.frozen is None:
             raise InputError("criterion: importance of new rows is known for EntropyLoss and SelfAugmentedLoss alone")
-        return in_parts(self.frozen.importance, rows, n_jobs, verbose)
+        return part_by_part(self.frozen.importance, rows, verbose)
 
-    def labelled(self, rows, n_jobs=None, verbose=False):
+    def labelled(self, rows, verbose=False):
         "Importance, and pseudo labels, of rows (m, n_features), each by itself: float64 (m,) and int64 (m,)."
-        importance = self.importance_of(rows, n_jobs, verbose)
+        importance = self.importance_of(rows, verbose)
         return importance, (importance > self.frozen.threshold).astype(np.int64)
 
     def flipped(self):
@@ -136,11 +138,11 @@ class Learned:
         sides = dict(importance=-self.importance, threshold=-self.threshold, pseudo_labels=1 - self.pseudo_labels)
         return replace(self, frozen=self.frozen.flipped() if self.frozen else None, **sides)
 
-    def extended(self, rows, n_jobs=None, verbose=False):
+    def extended(self, rows, verbose=False):
         "What was learned from some of the rows (n, n_features), for all of them: a `Learned`."
-        importance, labels = self.labelled(rows, n_jobs, verbose)
+        importance, labels = self.labelled(rows, verbose)
         sides = dict(importance=importance, threshold=self.frozen.threshold, pseudo_labels=labels)
-        return replace(self, clusters=in_parts(self.predict, rows, n_jobs), **sides)
+        return replace(self, clusters=part_by_part(self.predict, rows, verbose), **sides)
 
 
 def _vote(probabilities, turned):
@@ -220,14 +222,13 @@ def learn_from_sample(
     X,  # rows, (n, n_features), more than `preset.learn_rows`
     preset,  # a `Preset`
     seed,  # of the sample, too
-    n_jobs=None,  # as in `learn`
     verbose=False,  # show progress bars
     **options,  # of the learner
 ):
     "What the learner learns from a sample drawn at random, extended to all rows."
     sample = np.sort(np.random.default_rng(seed).choice(len(X), preset.learn_rows, replace=False))
-    learned = learner(X[sample], preset=preset, seed=seed, n_jobs=n_jobs, verbose=verbose, **options)
-    learned = learned.extended(X, n_jobs, verbose)
+    learned = learner(X[sample], preset=preset, seed=seed, verbose=verbose, **options)
+    learned = learned.extended(X, verbose)
     learned.learned_from = sample
     return learned
 
@@ -397,13 +398,14 @@ def teach(
     anchor, ones = torch.zeros(net.n, 1, rows.shape[1]), torch.ones(net.n, batch_size, 1)
     unused = torch.empty(net.n, batch_size)
     generator = torch.Generator().manual_seed(seed)
-    for _ in range(steps):
-        batch = torch.randint(len(rows), (batch_size,), generator=generator)
-        buffers.forward(anchor, rows[batch].expand(net.n, -1, -1), ones)
-        wanted = torch.nn.functional.one_hot(sides[:, batch].long(), buffers.logits.shape[1]).mT
-        torch.sub(buffers.logits.softmax(1), wanted, out=buffers.d_logits).div_(batch_size)
-        buffers.backward(unused)
-        net.adam.step()
+    with tiny_as_zero():
+        for _ in range(steps):
+            batch = torch.randint(len(rows), (batch_size,), generator=generator)
+            buffers.forward(anchor, rows[batch].expand(net.n, -1, -1), ones)
+            wanted = torch.nn.functional.one_hot(sides[:, batch].long(), buffers.logits.shape[1]).mT
+            torch.sub(buffers.logits.softmax(1), wanted, out=buffers.d_logits).div_(batch_size)
+            buffers.backward(unused)
+            net.adam.step()
     return [net.network(s) for s in range(net.n)]
 
 
@@ -595,8 +597,9 @@ def agree(
     p = probabilities_of(fit.networks, X)
     badness = choose(restart_criteria, preset.choose_by, "choose_by")(fit, X[seen], each, p[:, seen], graph)
     kept = np.argsort(badness, kind="stable")[: preset.keep]
-    stability = mean_pairwise_nmi(each[kept])
-    kept = _of_one_mind(kept, each, preset.agreement)
+    shared = pairwise_nmi(each[kept])
+    stability = mean_of_pairs(shared)
+    kept = kept[shared[0] >= preset.agreement]  # those of one mind with the best
     importance = fit.importance[0]
     if len(fit.importance) > 1:
         importance = average_importance(fit.importance[kept].astype(np.float64))
@@ -632,16 +635,24 @@ def agree(
     )
 
 
-def _of_one_mind(kept, labelings, least):
-    "Those of the restarts `kept` whose labelings have NMI `least` at least with that of the first, which is the best."
-    best = labelings[kept[0]]
-    return np.array([s for s in kept if normalized_mutual_info_score(best, labelings[s]) >= least])
+def pairwise_nmi(
+    labelings,  # (S, n): groups numbered from 0
+):
+    "NMI between each two of the labelings, as scikit-learn has it for two: (S, S)."
+    groups = np.arange(labelings.max() + 1)[:, None]
+    members = (labelings[:, None] == groups).astype(np.float64)
+    entropy = special.entr(members.mean(2)).sum(1)
+    joint = special.entr(np.einsum("agn,bhn->abgh", members, members, optimize=True) / labelings.shape[1]).sum((2, 3))
+    mean = (entropy[:, None] + entropy) / 2
+    return 1 - np.divide(joint - mean, mean, out=np.zeros_like(joint), where=mean > 0)
 
 
-def mean_pairwise_nmi(labelings):
-    "Mean NMI between labelings (S, n); NaN for a single one."
-    pairs = [normalized_mutual_info_score(one, other) for one, other in combinations(labelings, 2)]
-    return float(np.mean(pairs)) if pairs else float("nan")
+def mean_of_pairs(
+    shared,  # as `pairwise_nmi` gives, (S, S)
+):
+    "Mean NMI between two different labelings; NaN for a single one."
+    pairs = shared[np.triu_indices(len(shared), 1)]
+    return float(pairs.mean()) if len(pairs) else float("nan")
 
 
 # %% ../nbs/23_learn.ipynb #d62e214e
@@ -700,20 +711,17 @@ def least_of(
 rows_at_a_time = 65_536
 
 
-def in_parts(
+def part_by_part(
     call,  # from rows (m, n_features) to an array with an entry for each
     rows,  # (n, n_features)
-    n_jobs=None,  # threads, as joblib counts them
     verbose=False,  # show a progress bar
 ):
-    "What the call gives the rows, part by part, joined: the same for any number of threads."
-    parts = [rows[start : start + rows_at_a_time] for start in range(0, max(len(rows), 1), rows_at_a_time)]
-    threads = Parallel(min(effective_n_jobs(n_jobs), len(parts)), prefer="threads", return_as="generator")
+    "What the call gives the rows, part by part, joined. Networks answer on as many threads as PyTorch has."
     found = []
-    with one_thread(), tqdm(total=len(rows), desc="rows", unit="row", disable=not verbose) as progress:
-        for values in threads(delayed(call)(part) for part in parts):
-            found.append(values)
-            progress.update(len(values))
+    with tqdm(total=len(rows), desc="rows", unit="row", disable=not verbose) as progress:
+        for start in range(0, max(len(rows), 1), rows_at_a_time):
+            found.append(call(rows[start : start + rows_at_a_time]))
+            progress.update(len(found[-1]))
     return np.concatenate(found)
 
 

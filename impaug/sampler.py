@@ -225,7 +225,7 @@ class ImportanceClusterer(ClusterMixin, BaseEstimator):
 
         It is comparable with `importance_`; where X has the rows of a `fit` on more than `learn_rows`, it is that."""
         rows = _rows_of(self, X)
-        return self.learned_.importance_of(rows, self.n_jobs, self.verbose)
+        return self.learned_.importance_of(rows, self.verbose)
 
 
 # %% ../nbs/35_sampler.ipynb #57d2c01d
@@ -314,7 +314,6 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
             seed=_seed(self.random_state),
             sampling_strategy=self.sampling_strategy,
             categorical=categorical,
-            n_jobs=self.n_jobs,
         )
         self.parents_, self.sampling_strategy_ = balanced.parents, balanced.sampling_strategy
         self.synthetic_ = balanced.synthetic
@@ -327,7 +326,7 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
     def importance_of(self, X):
         "As that of `ImportanceClusterer`."
         rows = _rows_of(self, X)
-        return self.learned_.importance_of(rows, self.n_jobs, self.verbose)
+        return self.learned_.importance_of(rows, self.verbose)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -12,11 +12,9 @@ from numbers import Integral
 import numpy as np
 from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC, RandomOverSampler
 from imblearn.utils import check_sampling_strategy
-from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
-from threadpoolctl import threadpool_limits
 
 from .data import InputError
 from .threshold import neighbours
@@ -44,7 +42,6 @@ def oversample(
     sampling_strategy="auto",  # rows of each class, as imbalanced-learn takes it; "auto": the oversampler's own
     categorical=None,  # which columns are codes of categories, bool (n_features,): SMOTENC or SMOTEN by default;
     # where it is given, all parents have to be known
-    n_jobs=None,  # threads that search for SMOTE's neighbours, as joblib counts them; the answer does not depend on it
 ):
     """Lift the smaller pseudo classes to the size of the largest: a `Balanced` table.
 
@@ -55,7 +52,7 @@ def oversample(
     _check_classes(X, labels)
     codes = np.zeros(X.shape[1], dtype=bool) if categorical is None else np.asarray(categorical)
     if oversampler is None:
-        worker = _smote_for(_fewest_lifted(labels, sampling_strategy), k_neighbors, codes, seed, n_jobs)
+        worker = _smote_for(_fewest_lifted(labels, sampling_strategy), k_neighbors, codes, seed)
     else:
         worker = clone(oversampler)
     if sampling_strategy != "auto":
@@ -112,7 +109,7 @@ def _fewest_lifted(labels, sampling_strategy):
     return min(lifted)[::-1] if lifted else None
 
 
-def _smote_for(few, k_neighbors, codes, seed, n_jobs):
+def _smote_for(few, k_neighbors, codes, seed):
     "SMOTE, for these columns, with as many neighbours as the smallest class has; `InputError` where that is none."
     if few and few[1] < 2:
         raise InputError(
@@ -124,7 +121,7 @@ def _smote_for(few, k_neighbors, codes, seed, n_jobs):
     if codes.all():
         return SMOTEN(k_neighbors=k_neighbors)
     if isinstance(k_neighbors, Integral):
-        k_neighbors = SampledNeighbours(k_neighbors + 1, seed=seed, n_jobs=n_jobs)
+        k_neighbors = SampledNeighbours(k_neighbors + 1, seed=seed)
     if codes.any():
         return SMOTENC(np.flatnonzero(codes).tolist(), k_neighbors=k_neighbors)
     return SMOTE(k_neighbors=k_neighbors)
@@ -188,9 +185,8 @@ class SampledNeighbours(NearestNeighbors):
         n_neighbors=6,  # of each row, itself among them
         max_rows=10_000,  # to search
         seed=0,  # of the sample
-        n_jobs=None,  # threads, as joblib counts them; the answer does not depend on it
     ):
-        super().__init__(n_neighbors=n_neighbors, n_jobs=n_jobs)
+        super().__init__(n_neighbors=n_neighbors)
         self.max_rows, self.seed = max_rows, seed
 
     def fit(self, X, y=None):
@@ -200,9 +196,7 @@ class SampledNeighbours(NearestNeighbors):
         self.sample_ = np.arange(n)
         if sampled:
             self.sample_ = np.sort(np.random.default_rng(self.seed).choice(n, self.max_rows, replace=False))
-        search = NearestNeighbors(
-            n_neighbors=self.n_neighbors, algorithm="brute" if sampled else "auto", n_jobs=self.n_jobs
-        )
+        search = NearestNeighbors(n_neighbors=self.n_neighbors, algorithm="brute" if sampled else "auto")
         self.search_ = search.fit(X[self.sample_])
         return self
 
@@ -211,8 +205,7 @@ class SampledNeighbours(NearestNeighbors):
         n = X.shape[0]
         if len(self.sample_) == n:
             return self.search_.kneighbors(X, return_distance=return_distance)
-        with threadpool_limits(effective_n_jobs(self.n_jobs), user_api="openmp"):
-            distances, near = self.search_.kneighbors(X)
+        distances, near = self.search_.kneighbors(X)
         near = self.sample_[near]
         itself = near == np.arange(n)[:, None]
         itself[:, -1] |= ~itself.any(axis=1)  # a row that is not in the sample takes the place of the farthest

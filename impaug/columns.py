@@ -50,6 +50,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from .data import InputError, choose, preprocessor
+from .engine import one_thread, plain_arithmetic
 
 # %% ../nbs/25_columns.ipynb #579961b3
 missing_cells = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?")
@@ -326,9 +327,7 @@ class _Categories:
         return self
 
     def transform(self, texts):
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Found unknown categories")
-            return self.encoder.transform(texts)
+        return self.encoder.transform(texts)
 
 
 class _Block:
@@ -391,7 +390,8 @@ class TableCoder(TransformerMixin, BaseEstimator):
         if not self.used("number", "boolean", "category", "text", "date"):
             raise InputError("X: no column is left to learn from; pass one that varies and does more than name the row")
         self.coded_ = bool(self.used("category", "text", "date"))
-        self._fit_blocks(X)
+        with one_thread(), plain_arithmetic():
+            self._fit_blocks(X)
         return self
 
     def used(self, *names):
@@ -429,6 +429,10 @@ class TableCoder(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         "The rows of X (m, n_columns) as numbers: float64 (m, n_features)."
+        with one_thread(), plain_arithmetic():
+            return self._transformed(X)
+
+    def _transformed(self, X):
         blocks = []
         if self.numbers_:
             blocks.append(self.numbers_.transform(self._values(X)))

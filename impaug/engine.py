@@ -4,6 +4,9 @@
 
 # %% auto #0
 __all__ = [
+    "here",
+    "process",
+    "changing",
     "Adam",
     "StackedMLP",
     "AutogradGradient",
@@ -20,7 +23,12 @@ __all__ = [
     "chunk_rows",
     "Trainer",
     "ImportanceFit",
+    "set_threads_here",
+    "let_any_thread_set_blas",
+    "blas_on_one_thread",
+    "set_for_all",
     "one_thread",
+    "plain_arithmetic",
     "tiny_as_zero",
     "train_importance",
     "enough_memory",
@@ -32,12 +40,16 @@ __all__ = [
 
 # %% ../nbs/22_engine.ipynb #e50bf53c
 import math
+import threading
 import warnings
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import OpenBLASController, ThreadpoolController
 from tqdm.auto import tqdm
 
 from .checks import check_rows
@@ -141,7 +153,7 @@ def gradient_of(
             return criterion.gradient
         if "forward" in vars(kind):  # newer than any gradient that is inherited, which would be of another loss
             break
-    value = criterion(torch.zeros(2, n_clusters))
+    value = criterion(torch.zeros(2, n_clusters, dtype=torch.float32))
     if not isinstance(value, torch.Tensor) or value.ndim:
         raise InputError(
             "criterion: gives no single number; pass a module that maps logits (n, n_clusters) to a scalar"
@@ -154,7 +166,8 @@ def stacked(
     criteria,  # a `SelfAugmentedLoss` for each of S networks
 ):
     "One `SelfAugmentedLoss` for networks that train side by side: its weights are tensors, (S, 1, 1)."
-    weights = torch.tensor([[one.beta, one.consistency, one.noise] for one in criteria])
+    numbers = [[one.beta, one.consistency, one.noise] for one in criteria]
+    weights = torch.tensor(numbers, dtype=torch.float32)
     return SelfAugmentedLoss(*weights.T[:, :, None, None])
 
 
@@ -270,7 +283,7 @@ class Chunk:
         self.noise, self.own_batch, n_features = noise, batch_size, net.shapes[0][0]
         if noise is not None:
             self.source, self.twins = twin_places(c, batch_size, net.flat.device)
-            self.drawn = torch.empty(net.n, c, n_features)
+            self.drawn = torch.empty(net.n, c, n_features, dtype=torch.float32)
             c, batch_size = 2 * c, 2 * batch_size
         self.rows = net.flat.new_empty(net.n, c, n_features)
         self.w, self.gradient, self.losses = net.flat.new_empty(3, net.n, c).unbind()
@@ -388,15 +401,86 @@ class ImportanceFit:
     monitored: list = field(default_factory=list)  # what the monitor returned, an entry an epoch
 
 
+def set_threads_here(number):
+    "PyTorch's threads for the thread that calls; by itself PyTorch would set them for all threads to come, too."
+    if torch.get_num_threads() == number:
+        return
+    with ThreadPoolExecutor(1) as another:
+        for_others = another.submit(torch.get_num_threads).result()
+        torch.set_num_threads(number)
+        another.submit(torch.set_num_threads, for_others).result()
+
+
+here = threading.local()  # whether this thread is inside `one_thread`
+process = dict(inside=0, settings=None)  # how many threads are inside, and what is set for all threads meanwhile
+changing = threading.Lock()
+
+
+def let_any_thread_set_blas():
+    "Since 3.8, threadpoolctl obeys only the first thread that set OpenBLAS; here the last one to leave sets it back."
+    if hasattr(OpenBLASController, "clear_controlling_thread"):
+        OpenBLASController.clear_controlling_thread(force=True)
+
+
 @contextmanager
-def one_thread():
-    "Matrices this small run many times slower on several threads; the caller's setting comes back afterwards."
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def blas_on_one_thread():
+    "For the whole process; any thread may leave."
+    let_any_thread_set_blas()
+    limits = ThreadpoolController().select(user_api="blas").limit(limits=1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        let_any_thread_set_blas()
+        limits.restore_original_limits()
+        let_any_thread_set_blas()
+
+
+def set_for_all():
+    "NumPy's BLAS on one thread, and no warning of what is meant so: an `ExitStack` that takes both back."
+    settings = ExitStack()
+    settings.enter_context(blas_on_one_thread())
+    settings.enter_context(warnings.catch_warnings())
+    warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # it is only read
+    warnings.filterwarnings("ignore", "Found unknown categories")  # they count as missing, which is told
+    warnings.filterwarnings("ignore", category=ConvergenceWarning, module=r"sklearn\.mixture")  # starts need no more
+    return settings
+
+
+@contextmanager
+def one_thread():
+    """What this thread computes, it computes by itself: matrices this small run many times slower on several threads.
+
+    PyTorch and OpenMP have settings for each thread. NumPy's BLAS and Python's warnings have one for the process, which
+    holds until the last thread has left. The caller's settings come back afterwards."""
+    if getattr(here, "inside", False):
+        yield
+        return
+    with changing:
+        before = torch.get_num_threads()
+        set_threads_here(1)
+        openmp = ThreadpoolController().select(user_api="openmp").limit(limits=1)
+        if not process["inside"]:
+            process["settings"] = set_for_all()
+        process["inside"] += 1
+    here.inside = True
+    try:
+        yield
+    finally:
+        here.inside = False
+        with changing:
+            process["inside"] -= 1
+            if not process["inside"]:
+                process["settings"].close()
+            openmp.restore_original_limits()
+            set_threads_here(before)
+
+
+@contextmanager
+def plain_arithmetic():
+    "Full precision, and NumPy's own answers to overflow, whatever `torch.autocast` and `np.seterr` the caller has."
+    with torch.autocast("cpu", enabled=False):
+        with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+            yield
 
 
 @contextmanager
@@ -487,7 +571,7 @@ def run_epochs(trainer, epochs, monitor, verbose):
     progress = tqdm(
         total=epochs * importance.numel(), desc="importance", unit="row", unit_scale=True, disable=not verbose
     )
-    with one_thread(), tiny_as_zero(), progress:
+    with one_thread(), plain_arithmetic(), tiny_as_zero(), progress:
         for _ in range(epochs):
             losses.append(trainer.epoch())
             if monitor:
@@ -502,8 +586,7 @@ def as_rows(X, dtype, device="cpu"):
     "`X`, checked, as a tensor; a float array of that type, memory-mapped ones included, is taken without a copy."
     X = check_rows(X)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # it is only read
+        with one_thread():
             return torch.from_numpy(np.asarray(X)).to(device, dtype).contiguous()
     except (RuntimeError, AssertionError) as e:
         raise InputError(f"device: {device!r} cannot be used here ({str(e).splitlines()[0]}); pass 'cpu'") from None
@@ -538,7 +621,7 @@ class FrozenRule:
         self.epochs, self.batch_size = epochs, batch_size
         self.importance_lr, self.importance_decay = importance_lr, importance_decay
         self.steps = 1 if lazy else -(-len(rows) // batch_size)  # an epoch; the row is in the batch of one of them
-        with torch.inference_mode():
+        with torch.inference_mode(), plain_arithmetic():
             x = torch.as_tensor(rows, dtype=torch.float32).expand(self.net.n, -1, -1)
             means = self.net.logits(x).softmax(2).mean(1)[:, None, :, None]
             self.pull = torch.cat([criterion.pull(mean) for criterion, mean in zip(criteria, means)])
@@ -553,14 +636,14 @@ class FrozenRule:
         offsets = torch.as_tensor(rows, dtype=torch.float32) - self.anchor
         if not len(offsets):
             return np.empty((self.net.n, 0), dtype=np.float32)
-        with tiny_as_zero():
+        with plain_arithmetic(), tiny_as_zero():
             return torch.cat([self._of_block(x) for x in offsets.split(block)], dim=1).numpy()
 
     def _of_block(self, x):
         "Importance of rows whose offsets from the anchor are x (b, n_features): (S, b)."
         (weight, bias), *above = self.net.layers
         plain, origin = x @ weight, self.anchor[None] @ weight + bias
-        w = torch.ones(self.net.n, len(x))
+        w = torch.ones(self.net.n, len(x), dtype=torch.float32)
         adam = Adam(w, self.importance_lr, self.importance_decay)
         for step in range(self.epochs * self.steps):
             if step % self.steps == self.steps // 2:

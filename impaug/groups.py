@@ -32,6 +32,7 @@ from sklearn.metrics import normalized_mutual_info_score, silhouette_score
 
 from .consensus import anchors, doubts, group_noise_cuts, no_second_group, separation, trusted
 from .data import InputError, choose
+from .engine import one_thread, plain_arithmetic
 from .experiment import presets
 from .learn import Learned, fewest_null_rows, learn, learn_from_sample, mean_of_pairs, pairwise_nmi, part_by_part
 from impaug.learn import (
@@ -356,6 +357,12 @@ def learn_groups(
     options = dict(n_jobs=n_jobs, verbose=verbose)
     if len(X) > (preset.learn_rows or len(X)):
         return learn_from_sample(partial(learn_groups, n_groups=n_groups), X, preset, seed, monitor=monitor, **options)
+    with one_thread(), plain_arithmetic():
+        return _groups_of(X, n_groups, preset, seed, monitor, **options)
+
+
+def _groups_of(X, n_groups, preset, seed, monitor, **options):
+    "What `learn_groups` finds, from all rows."
     several = replace(preset, fallback=None, **(preset.fallback or {}))
     automatic = n_groups == "auto"
     if automatic:
@@ -368,7 +375,7 @@ def learn_groups(
     division = divide_rows(X, n_groups, several, seed, **options)
     if automatic and division.stability < trusted["stability"][0]:  # the networks disagree
         return one_group(X, several, seed)
-    null = null_groups(X, n_groups, several, seed, n_jobs)
+    null = null_groups(X, n_groups, several, seed, options["n_jobs"])
     if division.n_groups < n_groups:
         warnings.warn(f"n_groups: {n_groups} asked for and {division.n_groups} found; pass fewer, or 'auto'")
     splits, diagnosis, threshold = [], [], []

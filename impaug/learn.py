@@ -26,6 +26,7 @@ __all__ = [
     "criteria_of",
     "group_tasks",
     "train_group",
+    "undisturbed",
     "run_tasks",
     "join_fits",
     "probabilities_of",
@@ -56,18 +57,16 @@ import torch
 from joblib import Parallel, delayed, effective_n_jobs
 from scipy import special
 from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
-from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from .checks import check_rows
 from .consensus import anchors, average_importance, doubts, frame, is_clear, no_second_group
 from .consensus import noise_cut, separation, spacing
 from .data import InputError, choose
-from .engine import FrozenRule, ImportanceFit, StackedMLP, Pass, one_thread, sensible_batch, stacked
-from .engine import tiny_as_zero, train_importance
+from .engine import FrozenRule, ImportanceFit, StackedMLP, Pass, one_thread, plain_arithmetic
+from .engine import sensible_batch, stacked, tiny_as_zero, train_importance
 from .experiment import presets
 from .model import EntropyLoss, SelfAugmentedLoss, mlp
 from .threshold import find_threshold, neighbours, normalized_cut
@@ -213,7 +212,8 @@ def learn(
     if len(X) > (preset.learn_rows or len(X)):
         learned = [learn_from_sample(learn, X, preset, one, **options) for one in seeds]
     else:
-        learned = learn_seeds(X, preset, seeds, **options)
+        with one_thread(), plain_arithmetic():
+            learned = learn_seeds(X, preset, seeds, **options)
     return learned[0] if isinstance(seed, Integral) else learned
 
 
@@ -341,9 +341,7 @@ def _gmm_sides(rows, seed, n_groups):
     mixture = GaussianMixture(
         n_groups, reg_covar=1e-3 * rows.var(), max_iter=50, init_params="random_from_data", random_state=seed
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be the best there is
-        return mixture.fit_predict(rows)
+    return mixture.fit_predict(rows)
 
 
 starts = {
@@ -395,8 +393,8 @@ def teach(
     rows, sides = torch.as_tensor(rows, dtype=torch.float32), torch.as_tensor(sides)
     batch_size = min(batch_size, len(rows))
     buffers = Pass(net, batch_size)
-    anchor, ones = torch.zeros(net.n, 1, rows.shape[1]), torch.ones(net.n, batch_size, 1)
-    unused = torch.empty(net.n, batch_size)
+    anchor, ones = rows.new_zeros(net.n, 1, rows.shape[1]), rows.new_ones(net.n, batch_size, 1)
+    unused = rows.new_empty(net.n, batch_size)
     generator = torch.Generator().manual_seed(seed)
     with tiny_as_zero():
         for _ in range(steps):
@@ -478,14 +476,19 @@ def train_group(
     n_clusters=2,  # outputs of the networks
     **options,  # of `train_importance`
 ):
-    "An `ImportanceFit` of restarts that train side by side, on one thread."
+    "An `ImportanceFit` of restarts that train side by side."
     noise = [apart * getattr(criterion, "noise", 0.0) for criterion in criteria]
     criterion = stacked(criteria) if len(set(criteria)) > 1 else criteria[0]
-    with one_thread(), threadpool_limits(1):
-        networks = start_networks(X, seeds, names, n_clusters, teacher=teacher)
-        return train_importance(
-            X, seeds, criterion=criterion, noise=noise, networks=networks, n_clusters=n_clusters, **options
-        )
+    networks = start_networks(X, seeds, names, n_clusters, teacher=teacher)
+    return train_importance(
+        X, seeds, criterion=criterion, noise=noise, networks=networks, n_clusters=n_clusters, **options
+    )
+
+
+def undisturbed(call):
+    "What the call gives, on one thread, whatever thread or process takes it."
+    with one_thread(), plain_arithmetic():
+        return call()
 
 
 def run_tasks(
@@ -500,9 +503,9 @@ def run_tasks(
     restarts = [number for number, _ in tasks]
     workers = min(effective_n_jobs(n_jobs), len(tasks))
     progress = tqdm(total=sum(restarts), desc="restarts", unit="restart", disable=not verbose)
-    with one_thread(), threadpool_limits(1), progress:
+    with progress:
         try:
-            for result in Parallel(workers, return_as="generator")(delayed(call)() for _, call in tasks):
+            for result in Parallel(workers, return_as="generator")(delayed(undisturbed)(call) for _, call in tasks):
                 finished += restarts[len(results)]
                 results.append(result)
                 progress.update(finished - progress.n)
@@ -536,8 +539,9 @@ def probabilities_of(networks, X):
     "Softmax outputs of each network on plain rows: (S, n, n_clusters)."
     blocks = torch.as_tensor(X, dtype=torch.float32).split(4096)  # what a layer gives these fits into the cache
     outputs = []
-    for network in networks:
-        outputs.append(np.concatenate([network(block).softmax(-1).numpy() for block in blocks]))
+    with plain_arithmetic():
+        for network in networks:
+            outputs.append(np.concatenate([network(block).softmax(-1).numpy() for block in blocks]))
     return np.stack(outputs)
 
 

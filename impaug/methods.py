@@ -324,7 +324,7 @@ class EmbeddedNetwork(nn.Module):
         super().__init__()
         generator, tables = torch.Generator().manual_seed(seed), []
         for count in counts:
-            places = torch.randn(count, min(8, (count + 1) // 2), generator=generator)
+            places = torch.randn(count, min(8, (count + 1) // 2), generator=generator, dtype=torch.float32)
             tables.append(nn.Embedding.from_pretrained(places, freeze=False))
         self.tables = nn.ModuleList(tables)
         width = n_numbers + sum(table.embedding_dim for table in tables)

@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .columns import TableCoder
 from .data import InputError, choose, scalers
+from .engine import one_thread
 from .experiment import Preset, adjusted, for_categories, presets
 from .explanation import explain_groups
 from .groups import learn_groups
@@ -306,15 +307,16 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
     def _fit_resample(self, X, y):
         _fit_importance(self, X)
         cells, categorical = (X, None) if self.coder_ is None else self.coder_.cells(X)
-        balanced = oversample_groups(
-            cells,
-            self.pseudo_labels_,
-            self.oversampler,
-            k_neighbors=_preset(self).k_neighbors,
-            seed=_seed(self.random_state),
-            sampling_strategy=self.sampling_strategy,
-            categorical=categorical,
-        )
+        with one_thread():
+            balanced = oversample_groups(
+                cells,
+                self.pseudo_labels_,
+                self.oversampler,
+                k_neighbors=_preset(self).k_neighbors,
+                seed=_seed(self.random_state),
+                sampling_strategy=self.sampling_strategy,
+                categorical=categorical,
+            )
         self.parents_, self.sampling_strategy_ = balanced.parents, balanced.sampling_strategy
         self.synthetic_ = balanced.synthetic
         self.sample_indices_ = np.concatenate([np.arange(len(X)), self.parents_[:, 0]])

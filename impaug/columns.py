@@ -25,6 +25,7 @@ __all__ = [
     "kind_of",
     "TableCoder",
     "listed",
+    "whole_numbers",
     "number_texts",
 ]
 
@@ -548,6 +549,18 @@ def _unscaled(self, cells):
     if not names:
         return {}
     return dict(zip(names, self.numbers_.steps[-1].inverse_transform(cells[:, : len(names)]).T))
+
+
+def whole_numbers(
+    values,  # float64 (n,)
+    low,  # the least whole number that may be given, a Python integer
+    high,  # the largest
+):
+    "`values` as whole numbers from `low` to `high`: int64 (n,), or Python's integers where a bound is beyond 2**53."
+    values = np.rint(values)
+    if max(abs(low), abs(high)) <= 2**53:
+        return values.clip(low, high).astype(np.int64)
+    return np.array([min(max(int(value), low), high) for value in values.tolist()], dtype=object)
 
 
 def _number_cells(column, kind, values):

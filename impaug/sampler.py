@@ -15,7 +15,7 @@ import pyarrow as pa
 from imblearn.base import BaseSampler
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
-from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype, is_unsigned_integer_dtype
+from pandas.api.types import infer_dtype, is_bool_dtype, is_integer_dtype, is_numeric_dtype, is_unsigned_integer_dtype
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.utils import check_random_state
@@ -24,7 +24,7 @@ from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .columns import TableCoder, whole_numbers
+from .columns import TableCoder, counted, counted_from, whole_numbers
 from .data import InputError, choose, scalers
 from .experiment import Preset, adjusted, for_categories, presets
 from .explanation import explain_groups
@@ -58,7 +58,7 @@ class ImportanceWarning(UserWarning):
 def _table(X, kinds=None):
     "X as a pandas DataFrame where it is a table with a column that is not of numbers, gaps or given kinds; else None."
     if hasattr(X, "to_pandas"):  # of polars
-        X = X.to_pandas()
+        X = X.to_pandas(integer_object_nulls=True)  # in floats, integers beyond 2**53 would not stay apart
     if not isinstance(X, pd.DataFrame) or X.columns.has_duplicates:
         return None
     number = [is_numeric_dtype(dtype) for dtype in X.dtypes]
@@ -300,14 +300,14 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
     def fit_resample(self, X, y=None):
         "X and synthetic rows, (N, n_features), and `y` carried along, (N,); where `y` is None, int64 pseudo labels."
         values, target = _validated(self, X, y)
-        made, labels = self._fit_resample(values, target)
+        made, labels = self._fit_resample(values, target, X)
         grown = _grown_rows(X, made) if self.coder_ is None else _as_given(grown_table(values, made), X)
         return self._contained(grown, X), labels if y is None else _carried(y, labels)
 
-    def _fit_resample(self, X, y):
+    def _fit_resample(self, X, y, given):
         "Synthetic rows, and the pseudo labels of all rows; with `y` the rows that synthetic ones take theirs from."
         _fit_importance(self, X)
-        cells, categorical = (X, None) if self.coder_ is None else self.coder_.cells(X)
+        cells, categorical = (_counted(given, X), None) if self.coder_ is None else self.coder_.cells(X)
         balanced = oversample_groups(
             cells,
             self.pseudo_labels_,
@@ -408,9 +408,9 @@ def _grown_rows(X, made):
         return grown.set_axis(X.columns, axis=1).set_axis(_longer(X.index, len(grown)))
     if hasattr(X, "to_pandas"):
         return _as_given(_grown_rows(X.to_pandas(), made), X)
-    own = np.asarray(X, dtype=object if isinstance(X, list) else None)  # integers stay beside fractions
-    columns = [_cells(one, new).astype(own.dtype) for one, new in zip(own.T, made.T)]
-    made = np.column_stack(columns)
+    own = _own_array(X)
+    columns = [_below(column, new) for (_, column), new in zip(_as_frame(X).items(), made.T)]
+    made = np.column_stack([column.to_numpy(dtype=own.dtype) for column in columns])
     return X + made.tolist() if isinstance(X, list) else np.concatenate([own, made], dtype=own.dtype)
 
 
@@ -419,12 +419,40 @@ def _below(column, made):
     return pd.Series(_cells(column, made)).astype(column.dtype)
 
 
-def _cells(own, made):
-    "Synthetic numbers (m,), rounded and kept to the range of the column `own` (n,) where its numbers are whole."
-    whole = is_integer_dtype(own.dtype) or is_bool_dtype(own.dtype)
-    if own.dtype == object:
-        whole = all(isinstance(cell, Integral) for cell in own)
-    return whole_numbers(made, int(min(own)), int(max(own))) if whole else made
+def _counted(X, values):
+    "The numbers of X as an oversampler takes them: `values` (n, n_features), or counted where floats are too coarse."
+    columns = [column for _, column in _as_frame(X).items()]
+    least = [counted_from(column) if _is_whole(column) else 0 for column in columns]
+    if not any(least):
+        return values
+    return np.column_stack([counted(c, low) if low else own for c, low, own in zip(columns, least, values.T)])
+
+
+def _as_frame(X):
+    if isinstance(X, pd.DataFrame):
+        return X
+    return X.to_pandas() if hasattr(X, "to_pandas") else pd.DataFrame(_own_array(X), copy=False)
+
+
+def _own_array(X):
+    "X as an array, of a list one of objects: integers stay beside fractions."
+    return np.asarray(X, dtype=object if isinstance(X, list) else None)
+
+
+def _is_whole(column):
+    "Whether a Series is of integers or truth values."
+    if column.dtype == object:
+        return infer_dtype(column) in ("integer", "boolean")
+    return is_integer_dtype(column.dtype) or is_bool_dtype(column.dtype)
+
+
+def _cells(column, made):
+    "Synthetic numbers (m,) for a Series, rounded and kept to its range where its numbers are whole."
+    if not _is_whole(column):
+        return made
+    least, low, high = counted_from(column), int(column.min()), int(column.max())
+    whole = whole_numbers(made, low - least, high - least)
+    return whole.astype(object) + least if least else whole
 
 
 def _carried(y, givers):

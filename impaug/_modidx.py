@@ -36,6 +36,7 @@ d = {
             "impaug.checks.check_rows": ("checks.html#check_rows", "impaug/checks.py"),
             "impaug.checks.open_rows": ("checks.html#open_rows", "impaug/checks.py"),
             "impaug.checks.plain_rows": ("checks.html#plain_rows", "impaug/checks.py"),
+            "impaug.checks.refuse_huge": ("checks.html#refuse_huge", "impaug/checks.py"),
             "impaug.checks.refuse_text": ("checks.html#refuse_text", "impaug/checks.py"),
         },
         "impaug.cli": {

@@ -55,6 +55,7 @@ from pandas.api.types import (
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from .checks import refuse_huge
 from .data import InputError, choose, preprocessor
 
 # %% ../nbs/25_columns.ipynb #579961b3
@@ -186,13 +187,16 @@ def kind_of(
         natural, why = "constant", f"all cells say {plain(seen.iloc[0], 20)}"
     if natural != "number":
         return Kind(natural, why, cells, missing)
+    if np.isfinite(known).all():
+        refuse_huge(known[:, None], [name])
     return Kind(natural, why, cells, missing, known.min(), known.max())
 
 
 def _is_constant(seen, values):
     "Whether the cells `seen`, which are the numbers `values`, all say the same; beyond 2**53 the numbers cannot tell."
-    if np.isfinite(values).all() and (np.ptp(values) > 0 or abs(values[0]) < 2**53):
-        return np.ptp(values) == 0
+    alike = values.min() == values.max()
+    if np.isfinite(values).all() and (not alike or abs(values[0]) < 2**53):
+        return alike
     return seen.nunique() == 1
 
 
@@ -246,7 +250,8 @@ def _names_rows(name, values, distinct):
     "Whether whole numbers hardly repeat, and count the rows or stand under a name that says so."
     if distinct <= rarely_repeats * len(values) or len(values) < 20:
         return False
-    counts_rows = distinct == len(values) == np.ptp(values) + 1
+    half = values.max() / 2 - values.min() / 2  # of the range, which might overflow
+    counts_rows = distinct == len(values) and half == (len(values) - 1) / 2
     return counts_rows or bool(_id_name.search(str(name).lower()))
 
 

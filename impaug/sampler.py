@@ -24,6 +24,7 @@ from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .checks import refuse_huge
 from .columns import TableCoder, counted, counted_from, whole_numbers
 from .data import InputError, choose, scalers
 from .experiment import Preset, adjusted, for_categories, presets
@@ -98,7 +99,10 @@ def _numbers(estimator, X, y="no_validation", reset=True):
         sparse = {name: dtype.subtype for name, dtype in X.dtypes.items() if isinstance(dtype, pd.SparseDtype)}
         X = X.astype(sparse)
     least = fewest_rows if reset else 1
-    return validate_data(estimator, X, y, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=least)
+    checked = validate_data(estimator, X, y, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=least)
+    rows = checked if isinstance(y, str) else checked[0]
+    refuse_huge(rows, getattr(estimator, "feature_names_in_", range(rows.shape[1])))
+    return checked
 
 
 def _seed(random_state):

@@ -34,6 +34,7 @@ def refuse_huge(
 ):
     "Raise an `InputError` that names the columns with numbers beyond `largest_number`, if there are any."
     most = np.abs(values).max(axis=0, where=~np.isnan(values), initial=0)
+    most = most.astype(np.float64)  # narrower floats do not hold the bound
     huge = [str(c) for c, size in zip(names, most) if size > largest_number]
     if huge:
         raise InputError(
@@ -68,6 +69,7 @@ def plain_rows(X, min_rows=2, block=65536):
         return False
     low = np.min([X[i : i + block].min(axis=0) for i in range(0, len(X), block)], axis=0)
     high = np.max([X[i : i + block].max(axis=0) for i in range(0, len(X), block)], axis=0)
+    low, high = low.astype(np.float64), high.astype(np.float64)
     return bool(
         (low >= -largest_number).all() and (high <= largest_number).all() and (low < high).all()
     )  # NaN and infinity carry through

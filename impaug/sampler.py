@@ -400,7 +400,9 @@ def _longer(index, n):
         first, wide = int(index.max()) + 1, np.uint64 if is_unsigned_integer_dtype(dtype) else np.int64
         if first + more <= np.iinfo(wide).max:
             new = pd.RangeIndex(first, first + more)
-            return index.append(new if wide is np.int64 else new.astype(wide)).rename(index.name)
+            if wide is np.uint64:
+                new = pd.Index(np.arange(first, first + more, dtype=wide))
+            return index.append(new).rename(index.name)
     return index.append(pd.Index([f"synthetic {i}" for i in range(more)])).rename(index.name)
 
 

@@ -26,7 +26,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from sklearn.metrics import normalized_mutual_info_score
 
-from .columns import Kind, TableCoder, cell_texts, is_text, kind_of, listed, numbers, plain
+from .columns import Kind, TableCoder, cell_texts, is_text, kind_of, listed, plain, read_numbers
 from .data import InputError
 from .experiment import Preset, adjusted, for_categories
 from .explanation import explain_groups
@@ -186,7 +186,7 @@ def with_numbers(
     "The table with numbers in place of the texts of its columns of numbers, so that each is read only once."
     read = table.copy(deep=False)
     for name in _numbers_in_text(table, kinds):
-        read[name] = numbers(table[name])[0]
+        read[name] = read_numbers(table[name])
     return read
 
 

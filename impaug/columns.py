@@ -25,15 +25,21 @@ __all__ = [
     "kind_of",
     "TableCoder",
     "listed",
+    "whole_numbers",
+    "counted_from",
+    "counted",
+    "read_numbers",
     "number_texts",
 ]
 
 # %% ../nbs/25_columns.ipynb #67074990
+import math
 import re
 import sys
 import warnings
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -49,6 +55,7 @@ from pandas.api.types import (
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from .checks import refuse_huge
 from .data import InputError, choose, preprocessor
 from .engine import one_thread, plain_arithmetic
 
@@ -117,7 +124,7 @@ def numbers(
     "`column` as float64, NaN where a cell is missing or text, and which cells are text: two arrays (n,)."
     if is_timedelta64_dtype(column.dtype):
         column = column.dt.total_seconds()
-    if is_numeric_dtype(column.dtype):
+    if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
         return column.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(column), dtype=bool)
     cells = cell_texts(column)
     values = _parsed(cells)
@@ -177,11 +184,21 @@ def kind_of(
     natural, why, cells = _natural(column, seen, values)
     if given is not None:
         natural, why, cells = _as_given(column, name, given, cells, seen, values)
-    elif np.ptp(values) == 0 if np.isfinite(values).all() else seen.nunique() == 1:
+    elif _is_constant(seen, values):
         natural, why = "constant", f"all cells say {plain(seen.iloc[0], 20)}"
     if natural != "number":
         return Kind(natural, why, cells, missing)
+    if np.isfinite(known).all():
+        refuse_huge(known[:, None], [name])
     return Kind(natural, why, cells, missing, known.min(), known.max())
+
+
+def _is_constant(seen, values):
+    "Whether the cells `seen`, which are the numbers `values`, all say the same; beyond 2**53 the numbers cannot tell."
+    alike = values.min() == values.max()
+    if np.isfinite(values).all() and (not alike or abs(values[0]) < 2**53):
+        return alike
+    return seen.nunique() == 1
 
 
 def _values_of(seen):
@@ -234,7 +251,8 @@ def _names_rows(name, values, distinct):
     "Whether whole numbers hardly repeat, and count the rows or stand under a name that says so."
     if distinct <= rarely_repeats * len(values) or len(values) < 20:
         return False
-    counts_rows = distinct == len(values) == np.ptp(values) + 1
+    half = values.max() / 2 - values.min() / 2  # of the range, which might overflow
+    counts_rows = distinct == len(values) and half == (len(values) - 1) / 2
     return counts_rows or bool(_id_name.search(str(name).lower()))
 
 
@@ -407,6 +425,11 @@ class TableCoder(TransformerMixin, BaseEstimator):
 
     def _fit_blocks(self, X):
         self.numbers_ = self.categories_ = None
+        self.counted_from_ = {}
+        for name in self.used("number"):
+            kind = self.kinds_[name]
+            beyond = kind.cells == "integers" and max(abs(kind.lowest), abs(kind.highest)) >= 2**53
+            self.counted_from_[name] = counted_from(X[name]) if beyond and np.isfinite(kind.highest) else 0
         values = self._values(X)
         if np.isinf(values).any():
             bad = [name for name, column in zip(self._number_names(), values.T) if np.isinf(column).any()]
@@ -451,7 +474,8 @@ class TableCoder(TransformerMixin, BaseEstimator):
             values, text = numbers(X[name])
             if text.any():
                 raise InputError(f"X: column {plain(name)!r} was of numbers in fit and now holds text; pass numbers")
-            columns.append(values)
+            least = self.counted_from_.get(name)
+            columns.append(counted(X[name], least) if least else values)
         return np.column_stack(columns) if columns else np.empty((len(X), 0))
 
     def _texts(self, X):
@@ -527,7 +551,7 @@ def _made(
     for place, name in enumerate(order):
         kind = self.kinds_[name]
         if kind.name == "number":
-            made[name] = _number_cells(X[name], kind, inverse[name])
+            made[name] = _number_cells(X[name], kind, inverse[name], self.counted_from_[name])
         elif kind.name == "date":
             made[name] = _date_cells(X[name], cells[:, place])
         else:
@@ -547,20 +571,69 @@ def _made(
 
 
 def _unscaled(self, cells):
-    "Columns of numbers in their own units, {name: (m,)}."
+    "Columns of numbers in their own units, {name: (m,)}, those of `counted_from_` less its number."
     names = self._number_names()
     if not names:
         return {}
     return dict(zip(names, self.numbers_.steps[-1].inverse_transform(cells[:, : len(names)]).T))
 
 
-def _number_cells(column, kind, values):
-    "Numbers in the column's own type, whole where all its cells are."
+def whole_numbers(
+    values,  # float64 (n,)
+    low,  # the least whole number that may be given, a Python integer
+    high,  # the largest
+):
+    "`values` as whole numbers from `low` to `high`: int64 (n,), or Python's integers where a bound is beyond 2**53."
+    values = np.rint(values)
+    if max(abs(low), abs(high)) <= 2**53:
+        return values.clip(low, high).astype(np.int64)
+    return np.array([min(max(int(value), low), high) for value in values.tolist()], dtype=object)
+
+
+def counted_from(
+    column,  # of whole numbers, (n,), a Series
+):
+    "The least of the numbers where some are beyond 2**53, so that floats cannot tell them apart; else 0."
+    low, high = _whole_ends(column)
+    return low if max(abs(low), abs(high)) > 2**53 else 0
+
+
+def counted(
+    column,  # of numbers, (n,), a Series
+    least,  # a Python integer
+):
+    "How far the numbers are above `least`, without a loss on the way: float64 (n,), NaN where a cell is missing."
+    cells = column.astype(object) if is_numeric_dtype(column.dtype) else cell_texts(column)
+    return np.array([np.nan if gone else float(Decimal(cell) - least) for cell, gone in zip(cells, cells.isna())])
+
+
+def read_numbers(
+    column,  # of numbers, maybe written as text, (n,), a Series
+):
+    "The numbers as float64 (n,); where all are whole and some beyond 2**53, as integers, with None for missing cells."
+    values = numbers(column)[0]
+    known = values[~np.isnan(values)]
+    if not np.isfinite(known).all() or (known != np.rint(known)).any() or np.abs(known).max(initial=0) <= 2**53:
+        return values
+    cells = cell_texts(column)
+    return np.array([None if gone else int(Decimal(cell)) for cell, gone in zip(cells, cells.isna())], dtype=object)
+
+
+def _number_cells(column, kind, values, least):
+    "Numbers above `least` in the column's own type, within its range, and whole where all its cells are."
     whole = kind.cells == "integers"
-    values = np.rint(values) if whole else _rounded(values)
+    if whole:
+        low, high = _whole_ends(column)
+        values = whole_numbers(values, low - least, high - least)
+        values = values.astype(object) + least if least else values
+    else:
+        known = numbers(column)[0]
+        values = _rounded(values, _digits(known)).clip(np.nanmin(known), np.nanmax(known))
     if is_timedelta64_dtype(column.dtype):
-        return pd.Series(pd.to_timedelta(values, unit="s"), name=column.name).astype(column.dtype)
+        made = pd.Series(pd.to_timedelta(values, unit="s"), name=column.name).astype(column.dtype)
+        return made.clip(column.min(), column.max())  # seconds in floats do not hold every nanosecond
     if is_numeric_dtype(column.dtype):
+        values = values.astype(np.float64) if column.dtype.kind == "f" else values
         return pd.Series(values, name=column.name).astype(column.dtype)
     if is_text(column.dtype):
         texts = pd.arrays.ArrowExtensionArray(number_texts(values, whole))
@@ -568,11 +641,42 @@ def _number_cells(column, kind, values):
     return pd.Series([int(value) if whole else float(value) for value in values], name=column.name, dtype=object)
 
 
+def _whole_ends(column):
+    "The least and the largest whole number in the range of a column of numbers, as Python's integers."
+    if is_numeric_dtype(column.dtype):
+        low, high = (end.item() if isinstance(end, np.generic) else end for end in (column.min(), column.max()))
+        return math.ceil(low), math.floor(high)  # of NumPy's integers, these would go through floats
+    known = numbers(column)[0]
+    low, high = np.nanmin(known), np.nanmax(known)
+    if max(abs(low), abs(high)) > 2**53:  # floats may have rounded them
+        known = [Decimal(text) for text in cell_texts(column).dropna().unique()]
+        low, high = min(known), max(known)
+    return math.ceil(low), math.floor(high)
+
+
+def _digits(values):
+    """How many significant digits tell `values` (n,) apart, NaN left out: twelve, and up to all seventeen of a float.
+
+    More than twelve where the range is less than a hundredth of the size, or many lie closer together than that."""
+    known = np.unique(values[~np.isnan(values)])
+    size, gaps = np.abs(known), np.diff(known)
+    relative = gaps / np.maximum(size[1:], size[:-1])
+    relative = relative[relative > 1e-15]  # what is closer differs by errors of rounding
+    digits = 12
+    if len(known) > 1:
+        digits = max(digits, 10 + np.floor(np.log10(size.max())) - np.floor(np.log10(np.ptp(known))))
+    if len(relative):
+        digits = max(digits, 3 - np.floor(np.log10(np.quantile(relative, 0.1))))
+    return int(min(digits, 17))
+
+
 _powers = np.array([float(f"1e{power}") for power in range(23)])  # of ten, those that a float holds exactly
 
 
-def _rounded(values):
-    "Each of `values` as `float(f'{value:.12g}')`."
+def _rounded(values, digits=12):
+    "Each of `values` as `float(f'{value:.{digits}g}')`."
+    if digits > 12:
+        return np.array([float(f"{value:.{digits}g}") for value in values.tolist()])
     with np.errstate(divide="ignore", invalid="ignore"):
         places = 11 - np.floor(np.log10(np.abs(values)))
     up, down = _powers[places.clip(0, 22).astype(int)], _powers[(-places).clip(0, 22).astype(int)]
@@ -605,21 +709,33 @@ def number_texts(
 
 
 def _date_cells(column, values):
-    "Times in the column's own type; whole days where all its cells are."
+    "Times in the column's own type, within its range; whole days or seconds where all its cells are."
     when = dates(column)
     seen = when.dropna()
-    times = pd.Series(pd.to_datetime((values * _spread(when)).astype(np.int64), unit="us", utc=True), name=column.name)
-    days = bool((seen == seen.dt.normalize()).all())
-    times = times.dt.normalize() if days else times.dt.floor("s")
+    unit = _unit(seen)
+    exact = values * _spread(when)
+    exact = np.floor(exact + np.maximum(0.5, 4 * np.spacing(np.abs(exact))))  # just below a unit is that unit
+    times = pd.Series(pd.to_datetime(exact.astype(np.int64), unit="us", utc=True), name=column.name)
+    times = times.dt.floor(unit).clip(seen.min().ceil(unit), seen.max().floor(unit))
     if not is_datetime64_any_dtype(column.dtype):
         if isinstance(column.dropna().iloc[0], date):
-            return times.dt.date if days else times.astype(object)
-        seconds = pa.array(times.dt.tz_localize(None)).cast(pa.timestamp("s"))
-        texts = pc.strftime(seconds, format="%Y-%m-%d" if days else "%Y-%m-%dT%H:%M:%S")
+            return times.dt.date if unit == "D" else times.astype(object)
+        instants = pa.array(times.dt.tz_localize(None)).cast(pa.timestamp("s" if unit == "D" else unit))
+        texts = pc.strftime(instants, format="%Y-%m-%d" if unit == "D" else "%Y-%m-%dT%H:%M:%S")
         return _series(texts.cast(pa.large_string()), times).astype(object if column.dtype == object else column.dtype)
-    zone = getattr(column.dt, "tz", None)
+    zone = getattr(getattr(column.dtype, "pyarrow_dtype", column.dtype), "tz", None)
     times = times.dt.tz_convert(zone) if zone else times.dt.tz_localize(None)
-    return times.astype(column.dtype)
+    return times.astype(column.dtype).clip(column.min(), column.max())  # which may have nanoseconds
+
+
+def _unit(times):
+    "What synthetic times among these are whole multiples of: days, seconds, or less where many lie within seconds."
+    if (times == times.dt.floor("D")).all():
+        return "D"
+    gaps = np.diff(np.unique(_microseconds(times)))
+    if (times == times.dt.floor("s")).all() or np.quantile(gaps, 0.1) >= 1e7:
+        return "s"
+    return "ms" if (times == times.dt.floor("ms")).all() else "us"
 
 
 def _parent_cells(column, codes, parents):

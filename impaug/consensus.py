@@ -54,15 +54,15 @@ def find_anchor(
     X,  # rows, (n, n_features)
     reach=1.0,  # how far off, in extents of the data along the line from mode to mean
 ):
-    "The point that importance scales about: off the data, on the majority's side. (n_features,)."
+    """The point that importance scales about: off the data, on the majority's side. (n_features,).
+
+    Where mode and mean coincide no side is the majority's, and the point lies below the data along the column that
+    varies most."""
     mode = majority_mode(X)
     direction = X.mean(axis=0) - mode
+    if not direction.any():
+        direction[X.std(axis=0).argmax()] = 1.0
     length = np.linalg.norm(direction)
-    if length == 0:
-        raise InputError(
-            "X: its mode and its mean coincide, so no side is the majority's; add columns that tell rows apart, "
-            "or learn with another anchor: replace(preset, anchor='origin')"
-        )
     along = (X - mode) @ direction / length
     return mode - reach * np.ptp(along) * direction / length
 

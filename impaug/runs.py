@@ -29,6 +29,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from sklearn.neural_network import MLPClassifier
 from tqdm.auto import tqdm
 
+from .checks import refuse_huge
 from .data import InputError, choose, load_wisconsin, preprocessor
 from .engine import sensible_batch, train_importance
 from .evaluate import scores
@@ -64,6 +65,7 @@ def split_rows(
     if preset.test_size:
         splitter = GroupShuffleSplit(1, test_size=preset.test_size, random_state=seed)
         train, test = next(splitter.split(data, groups=data["sample_code_number"]))
+    refuse_huge(data[columns].to_numpy(dtype=np.float64), columns, "data")
     steps = preprocessor(preset.scaling, preset.missing).fit(data.iloc[train][columns])
     return Split(
         rows=steps.transform(data.iloc[train][columns]),
@@ -86,14 +88,15 @@ def retrain(
     balanced,  # a `Balanced` table
     loss="entropy",  # "entropy": without labels; "pseudo": cross-entropy on the pseudo labels
     epochs=20,  # passes over the balanced rows
-    batch_size=32,  # rows a step; None: 32, and more where the rows are many
+    batch_size=32,  # rows a step, at most all; None: 32, and more where the rows are many
     lr=1e-3,  # Adam's learning rate
     seed=0,  # of weights and order
     monitor=None,  # called after each epoch with the clusters of all balanced rows; its answers are kept
 ):
     "Train the report's network on balanced rows, without importance: `Retrained`."
     train = choose({"entropy": _retrain_entropy, "pseudo": _retrain_pseudo}, loss, "retrain_loss")
-    return train(balanced, epochs, batch_size or sensible_batch(len(balanced.X)), lr, seed, monitor)
+    batch_size = min(batch_size or sensible_batch(len(balanced.X)), len(balanced.X))  # as `learn` does
+    return train(balanced, epochs, batch_size, lr, seed, monitor)
 
 
 def _retrain_entropy(balanced, epochs, batch_size, lr, seed, monitor):

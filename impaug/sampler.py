@@ -11,19 +11,21 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from imblearn.base import BaseSampler
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import infer_dtype, is_bool_dtype, is_integer_dtype, is_numeric_dtype, is_unsigned_integer_dtype
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
-from sklearn.preprocessing import label_binarize
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .columns import TableCoder
+from .checks import refuse_huge
+from .columns import TableCoder, counted, counted_from, whole_numbers
 from .data import InputError, choose, scalers
 from .engine import one_thread
 from .experiment import Preset, adjusted, for_categories, presets
@@ -58,7 +60,7 @@ class ImportanceWarning(UserWarning):
 def _table(X, kinds=None):
     "X as a pandas DataFrame where it is a table with a column that is not of numbers, gaps or given kinds; else None."
     if hasattr(X, "to_pandas"):  # of polars
-        X = X.to_pandas()
+        X = X.to_pandas(integer_object_nulls=True)  # in floats, integers beyond 2**53 would not stay apart
     if not isinstance(X, pd.DataFrame) or X.columns.has_duplicates:
         return None
     number = [is_numeric_dtype(dtype) for dtype in X.dtypes]
@@ -98,7 +100,10 @@ def _numbers(estimator, X, y="no_validation", reset=True):
         sparse = {name: dtype.subtype for name, dtype in X.dtypes.items() if isinstance(dtype, pd.SparseDtype)}
         X = X.astype(sparse)
     least = fewest_rows if reset else 1
-    return validate_data(estimator, X, y, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=least)
+    checked = validate_data(estimator, X, y, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=least)
+    rows = checked if isinstance(y, str) else checked[0]
+    refuse_huge(rows, getattr(estimator, "feature_names_in_", range(rows.shape[1])))
+    return checked
 
 
 def _seed(random_state):
@@ -243,7 +248,9 @@ class _OutputMixin:
         kind = _get_output_config("transform", self)["dense"]
         if kind == "default":
             return rows
-        if not isinstance(rows, pd.DataFrame):
+        if hasattr(rows, "to_pandas"):
+            rows = rows.to_pandas() if kind == "pandas" else rows
+        elif not isinstance(rows, pd.DataFrame):
             rows = np.asarray(rows)
         return ADAPTERS_MANAGER.adapters[kind].create_container(rows, X, self.get_feature_names_out())
 
@@ -297,16 +304,15 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_resample(self, X, y=None):
         "X and synthetic rows, (N, n_features), and `y` carried along, (N,); where `y` is None, int64 pseudo labels."
-        values, target, classes = _validated(self, X, y)
-        grown, labels = self._fit_resample(values, target)
-        if classes is not None:
-            labels = label_binarize(labels, classes=classes)
-        grown = _like(grown, X) if self.coder_ is None else _as_given(grown, X)
-        return self._contained(grown, X), labels if y is None else _like(labels, y)
+        values, target = _validated(self, X, y)
+        made, labels = self._fit_resample(values, target, X)
+        grown = _grown_rows(X, made) if self.coder_ is None else _as_given(grown_table(values, made), X)
+        return self._contained(grown, X), labels if y is None else _carried(y, labels)
 
-    def _fit_resample(self, X, y):
+    def _fit_resample(self, X, y, given):
+        "Synthetic rows, and the pseudo labels of all rows; with `y` the rows that synthetic ones take theirs from."
         _fit_importance(self, X)
-        cells, categorical = (X, None) if self.coder_ is None else self.coder_.cells(X)
+        cells, categorical = (_counted(given, X), None) if self.coder_ is None else self.coder_.cells(X)
         with one_thread():
             balanced = oversample_groups(
                 cells,
@@ -320,10 +326,9 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
         self.parents_, self.sampling_strategy_ = balanced.parents, balanced.sampling_strategy
         self.synthetic_ = balanced.synthetic
         self.sample_indices_ = np.concatenate([np.arange(len(X)), self.parents_[:, 0]])
-        grown = balanced.X
-        if self.coder_ is not None:
-            grown = grown_table(X, self.coder_.made(X, balanced.X[balanced.synthetic], self.parents_))
-        return grown, balanced.pseudo_labels if y is None else _carried(y, cells, balanced)
+        made = balanced.X[balanced.synthetic]
+        labels = balanced.pseudo_labels if y is None else _nearer_parents(cells, made, balanced.parents)
+        return made if self.coder_ is None else self.coder_.made(X, made, self.parents_), labels
 
     def importance_of(self, X):
         "As that of `ImportanceClusterer`."
@@ -338,25 +343,28 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
 
 # %% ../nbs/35_sampler.ipynb #eb1808ad
 def _validated(sampler, X, y):
-    "X as floats or as a table, y as one label a row or None, and y's classes where it came as one column a class."
+    "X as floats or as a table, and y as one label a row or None."
     if y is None:
-        return _rows_to_fit(sampler, X), None, None
+        return _rows_to_fit(sampler, X), None
     check_classification_targets(y)
-    labels, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
-    X, labels = _rows_to_fit(sampler, X, labels)
-    return X, labels, np.unique(labels) if one_vs_all else None
+    return _rows_to_fit(sampler, X, check_target_type(_plain(y)))
 
 
-def _carried(y, X, balanced):
-    "`y` for all rows: a synthetic one takes that of the nearer parent."
-    if (balanced.parents < 0).any():
+def _plain(y):
+    "`y` as an array."
+    return y.toarray() if issparse(y) else np.asarray(y)
+
+
+def _nearer_parents(X, made, parents):
+    "For each synthetic row the nearer of its parents, a row number of X: (m,)."
+    if (parents < 0).any():
         raise InputError(
             "oversampler: it does not tell which rows it used, so y cannot follow; pass SMOTE, or call fit_resample(X)"
         )
-    made, (first, second) = balanced.X[balanced.synthetic], balanced.parents.T
+    first, second = parents.T
     off_first = ((made - X[first]) ** 2).sum(axis=1)
     off_second = ((made - X[second]) ** 2).sum(axis=1)
-    return np.concatenate([y, y[np.where(off_first <= off_second, first, second)]])
+    return np.where(off_first <= off_second, first, second)
 
 
 # %% ../nbs/35_sampler.ipynb #0259beec
@@ -376,37 +384,95 @@ def grown_table(
 
 
 def _as_given(grown, X):
-    "A grown table in the library that X came from."
+    "A grown table in the library that X came from, where the original rows are those of X."
     if isinstance(X, pd.DataFrame):
         return grown
+    made = grown[len(X) :]
+    if isinstance(X, pa.Table):
+        return pa.concat_tables([X, pa.Table.from_pandas(made, X.schema, preserve_index=False)])
     import polars  # is there, since X is of it
 
-    return polars.from_pandas(grown).cast(X.schema)
+    return polars.concat([X, polars.from_pandas(made).cast(X.schema)])
 
 
 def _longer(index, n):
-    "`index` with labels for the synthetic rows, up to `n` in all."
-    more = n - len(index)
-    if pd.api.types.is_integer_dtype(index):
-        return index.append(pd.RangeIndex(index.max() + 1, index.max() + 1 + more)).rename(index.name)
+    "`index` with labels for the synthetic rows, up to `n` in all: numbers that go on, or texts where none do."
+    more, dtype = n - len(index), index.dtype
+    if is_integer_dtype(dtype):
+        first, wide = int(index.max()) + 1, np.uint64 if is_unsigned_integer_dtype(dtype) else np.int64
+        if first + more <= np.iinfo(wide).max:
+            new = pd.RangeIndex(first, first + more)
+            if wide is np.uint64:
+                new = pd.Index(np.arange(first, first + more, dtype=wide))
+            return index.append(new).rename(index.name)
     return index.append(pd.Index([f"synthetic {i}" for i in range(more)])).rename(index.name)
 
 
-def _cast(values, dtype):
-    "Numbers in another dtype, rounded where that holds no fractions."
-    whole = pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
-    return np.rint(values) if whole and np.asarray(values).dtype.kind == "f" else values
+def _grown_rows(X, made):
+    "The caller's own rows X, numbers alone, and the synthetic ones (m, n_features) below, in the types of X."
+    if isinstance(X, pd.DataFrame):
+        columns = [pd.concat([column, _below(column, new)]) for (_, column), new in zip(X.items(), made.T)]
+        grown = pd.concat([column.reset_index(drop=True) for column in columns], axis=1)
+        return grown.set_axis(X.columns, axis=1).set_axis(_longer(X.index, len(grown)))
+    if hasattr(X, "to_pandas"):
+        return _as_given(_grown_rows(X.to_pandas(), made), X)
+    own = _own_array(X)
+    columns = [_below(column, new) for (_, column), new in zip(_as_frame(X).items(), made.T)]
+    made = np.column_stack([column.to_numpy(dtype=own.dtype) for column in columns])
+    return X + made.tolist() if isinstance(X, list) else np.concatenate([own, made], dtype=own.dtype)
 
 
-def _like(values, given):
-    "`values` in the container and dtypes of `given`, which has fewer rows."
-    if isinstance(given, pd.DataFrame):
-        values = values.reshape(len(values), -1)
-        columns = [pd.Series(_cast(values[:, j], t)).astype(t) for j, t in enumerate(given.dtypes)]
-        return pd.concat(columns, axis=1).set_axis(given.columns, axis=1).set_axis(_longer(given.index, len(values)))
-    if isinstance(given, pd.Series):
-        index = _longer(given.index, len(values))
-        return pd.Series(_cast(values, given.dtype), dtype=given.dtype, name=given.name, index=index)
-    if isinstance(given, list):
-        return values.tolist()
-    return _cast(values, given.dtype).astype(given.dtype) if isinstance(given, np.ndarray) else values
+def _below(column, made):
+    "Synthetic numbers as a Series of the type of the column that they go below."
+    return pd.Series(_cells(column, made)).astype(column.dtype)
+
+
+def _counted(X, values):
+    "The numbers of X as an oversampler takes them: `values` (n, n_features), or counted where floats are too coarse."
+    columns = [column for _, column in _as_frame(X).items()]
+    least = [counted_from(column) if _is_whole(column) else 0 for column in columns]
+    if not any(least):
+        return values
+    return np.column_stack([counted(c, low) if low else own for c, low, own in zip(columns, least, values.T)])
+
+
+def _as_frame(X):
+    if isinstance(X, pd.DataFrame):
+        return X
+    return X.to_pandas() if hasattr(X, "to_pandas") else pd.DataFrame(_own_array(X), copy=False)
+
+
+def _own_array(X):
+    "X as an array, of a list one of objects: integers stay beside fractions."
+    return np.asarray(X, dtype=object if isinstance(X, list) else None)
+
+
+def _is_whole(column):
+    "Whether a Series is of integers or truth values."
+    if column.dtype == object:
+        return infer_dtype(column) in ("integer", "boolean")
+    return is_integer_dtype(column.dtype) or is_bool_dtype(column.dtype)
+
+
+def _cells(column, made):
+    "Synthetic numbers (m,) for a Series, rounded and kept to its range where its numbers are whole."
+    if not _is_whole(column):
+        return made
+    least, low, high = counted_from(column), int(column.min()), int(column.max())
+    whole = whole_numbers(made, low - least, high - least)
+    return whole.astype(object) + least if least else whole
+
+
+def _carried(y, givers):
+    "The caller's own `y`, and below it the labels of the rows (m,) that give theirs to synthetic ones."
+    if isinstance(y, (pd.DataFrame, pd.Series)):
+        return pd.concat([y, y.iloc[givers]]).set_axis(_longer(y.index, len(y) + len(givers)))
+    if isinstance(y, list):
+        return y + [y[row] for row in givers]
+    if hasattr(y, "to_pandas"):
+        import polars
+
+        return polars.concat([y, y[givers]])
+    own = _plain(y)
+    own = own.ravel() if own.shape[1:] == (1,) else own
+    return np.concatenate([own, own[givers]], dtype=own.dtype)

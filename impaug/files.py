@@ -138,8 +138,8 @@ def locked(
                 stack.callback(os.close, descriptor)
                 if not lock(descriptor):
                     raise InputError(
-                        f"out: another process has locked {folder} for {most_seconds_locked} seconds; wait for its end, "
-                        "or pass another folder"
+                        f"out: another process has locked {folder} for {most_seconds_locked} seconds; "
+                        "wait for its end, or pass another folder"
                     )
         yield
 

@@ -30,15 +30,14 @@ def check_folder(
     option="out",  # what the user named it with
 ):
     "`out` as a `Path`; `InputError` where no file could be written there or, before it exists, in the folder above."
-    out = Path(out)
+    out = there = Path(out)
     try:
         there = next(path for path in [out, *out.absolute().parents] if _stat(path))
         with tempfile.TemporaryFile(dir=there):
             return out
     except OSError as e:
-        name = plain(e.filename or there, 120)
         raise InputError(
-            f"{option}: cannot write to {name} ({e.strerror}); pass a folder that you may write to"
+            f"{option}: cannot write to {plain(there, 200)} ({e.strerror}); pass a folder that you may write to"
         ) from None
 
 

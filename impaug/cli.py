@@ -38,7 +38,7 @@ from .balance import balance_table, fewest_table_rows, kinds_text
 from .columns import kind_names, plain
 from .data import InputError, choose, load_wisconsin
 from .experiment import presets
-from .files import check_folder, write_files
+from .files import check_folder, check_targets, write_files
 from .page import draw_balance, figure_bytes, figure_formats, report_page
 from .partitions import balance_parts, in_parts
 from .runs import draw, record, run_preset, summary
@@ -102,7 +102,9 @@ _jobs_option = click.option(
 @click.option("--quiet", is_flag=True, help="The table alone: no progress bars, no closing line.")
 def report(seeds, seed, out, json_file, data, jobs, quiet):
     "Run the 2021 report's experiment on its 699 rows and set the outcome beside the report's figures."
-    wisconsin, out, json_file = load_wisconsin(data), check_folder(out), json_target(json_file, out, "report.json")
+    inputs = [data] if data else []
+    out, json_file = check_folder(out), json_target(json_file, out, "report.json", inputs)
+    wisconsin = load_wisconsin(data)
     runs, contents = [], {}
     for name in ("report", "recommended"):
         if not quiet:
@@ -111,7 +113,7 @@ def report(seeds, seed, out, json_file, data, jobs, quiet):
         contents |= draw(of_preset)
         runs += of_preset
     result = record(runs, wisconsin)
-    write_files(out, contents | {json_file: json.dumps(result, indent=1) + "\n"})
+    write_files(out, contents | {json_file: json.dumps(result, indent=1) + "\n"}, inputs)
     click.echo(summary(result).to_string())
     for line in warnings_of(runs):
         click.echo(line, err=True)
@@ -140,12 +142,12 @@ def json_target(
     json_file,  # path, or None
     out,  # folder
     name,  # of the file in `out` where no path is given
+    inputs=(),  # files that the command reads, or goes on with
 ):
     "Absolute path of the record, `out`/`name` unless given, after making sure that it could be written."
-    target = (json_file or Path(out) / name).absolute()
-    check_folder(target.parent)
-    if target.is_dir():
-        raise InputError(f"json: {target.name} is a folder; pass the name of a file")
+    target = check_targets({"json": json_file or Path(out) / name}, inputs)["json"]
+    if target.suffix == ".png":  # as the figures' names are
+        raise InputError(f"json: {plain(target.name, 120)} is the name of a figure; pass the name of a .json file")
     return target
 
 
@@ -182,7 +184,10 @@ def study(seeds, seed, out, json_file, jobs, checkpoint, keel, quiet):
     """Compare both presets with their peers, on more tables, and ask whether balancing helps.
 
     Takes about an hour and a half with 50 seeds on two cores."""
-    out, json_file = check_folder(out), json_target(json_file, out, "study.json")
+    inputs = [checkpoint] if checkpoint else []
+    out, json_file = check_folder(out), json_target(json_file, out, "study.json", inputs)
+    if checkpoint and checkpoint.suffix == ".png":
+        raise InputError(f"checkpoint: {plain(checkpoint.name, 120)} is the name of a figure; pass another file name")
     try:
         result = run_study(seeds, seed, not quiet, jobs, checkpoint, keel)
     except KeyboardInterrupt:
@@ -190,7 +195,7 @@ def study(seeds, seed, out, json_file, jobs, checkpoint, keel, quiet):
         if checkpoint:
             kept = f"the same command goes on with what {checkpoint} holds"
         raise click.ClickException(f"interrupted; {kept}")
-    write_files(out, {**draw_study(result), json_file: study_json(result)})
+    write_files(out, {**draw_study(result), json_file: study_json(result)}, inputs)
     click.echo(method_table(result).to_string())
     if not quiet:
         click.echo(
@@ -354,7 +359,7 @@ def balance(
         options = click.get_current_context().params
         given = {name: value for name, value in options.items() if value not in (None, (), {})}
         contents[paths["report"]] = report_page(balanced, file_name(Path(source).name), given)
-    write_files(".", contents)
+    write_files(".", contents, [source])
     if out == "-":
         to_standard_output(write)
     if not quiet:
@@ -389,25 +394,17 @@ def check_outputs(
     outputs,  # {option: path or None}; "-" is standard output
     sep=None,  # as for `separator`
 ):
-    """{option: resolved path} of the files to write.
+    """{option: path without links} of the files to write.
 
-    `InputError` where one is the input, a folder, named twice or in no known format."""
+    `InputError` where one is in no known format, and as in `check_targets`."""
     for option in ("plot", "report"):
         if outputs.get(option) == "-":
             raise InputError(f"{option}: standard output takes the table alone; pass the name of a file")
     separator(outputs["out"], sep)  # an unknown format is refused before anything is learned
     if outputs.get("plot"):
         choose(figure_formats, Path(outputs["plot"]).suffix, "plot")
-    paths = {option: Path(path).resolve() for option, path in outputs.items() if path is not None and str(path) != "-"}
-    for option, path in paths.items():
-        if path.is_dir():
-            raise InputError(f"{option}: {file_name(path)} is a folder; pass the name of a file")
-        if str(source) != "-" and path.exists() and Path(source).exists() and path.samefile(source):
-            raise InputError(f"{option}: is the input itself; pass another file, the input is never overwritten")
-        if list(paths.values()).count(path) > 1:
-            raise InputError(f"{option}: {file_name(path.name)} is named for two outputs; pass a file for each")
-        check_folder(path.parent)
-    return paths
+    targets = {option: path for option, path in outputs.items() if path is not None and str(path) != "-"}
+    return check_targets(targets, ["/dev/stdin" if str(source) == "-" else source])
 
 
 # %% ../nbs/40_cli.ipynb #fc234c27

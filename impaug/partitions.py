@@ -41,7 +41,6 @@ import glob
 import os
 import shutil
 import sys
-import tempfile
 import warnings
 from _thread import interrupt_main
 from collections import Counter
@@ -65,7 +64,7 @@ from .balance import LearnedTable, fewest_table_rows, learn_table, with_added
 from .columns import cell_texts, listed, numbers, plain
 from .data import InputError
 from .experiment import adjusted, presets
-from .files import check_folder, write_files
+from .files import check_folder, hand_on, hidden, locked, write_files
 from .learn import most_value
 from .sampler import grown_table
 from .smote import SampledNeighbours
@@ -763,32 +762,68 @@ _suffixes = (*parquet_suffixes, *separators)
 def whole_folder(
     out,  # as `check_out` gives it
 ):
-    "Within it, a folder to write to, which becomes `out` if it holds anything in the end and nothing went wrong."
+    """Within it, a folder to write to, which becomes `out` if it holds anything in the end and nothing went wrong.
+
+    `InputError` where the disk refuses, or somebody else has written to `out` meanwhile."""
+    made, found = hidden(out.parent), _state(out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:100]}-"))
-        made.chmod(0o755)
-    except OSError as error:
-        raise InputError(f"out: cannot write to {out.parent} ({error.strerror}); pass another folder") from None
-    try:
+        with _refused(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            made.mkdir()
         yield made
-        if any(made.iterdir()):
-            _put(made, out)
+        with _refused(out):
+            if any(made.iterdir()):
+                _put(made, out, found)
     except InputError as error:
         raise InputError(str(error).replace(str(made), str(out))) from None
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _put(made, out):
-    "Give the folder `made` the name `out`; one that has this name goes away."
-    if out.exists() and any(out.iterdir()):
-        before = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:100]}-"))
-        os.replace(out, before)
-        os.replace(made, out)
-        shutil.rmtree(before)
-    else:
-        os.replace(made, out)
+@contextmanager
+def _refused(out):
+    "Within it, what the disk refuses is an `InputError`."
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"out: cannot write to {out.parent} ({error.strerror}); pass another folder") from None
+
+
+def _state(folder):
+    "What changes when a file comes to a folder or leaves it; None without a folder."
+    if not folder.exists():
+        return None
+    found = folder.stat()
+    return found.st_ino, found.st_mtime_ns
+
+
+def _put(made, out, found):
+    "Give the folder `made` the name `out`; one that has this name goes away, but modes and owners are handed on."
+    before = hidden(out.parent)
+    with locked([out.parent]):
+        if _state(out) != found:
+            raise InputError(
+                f"out: {file_name(out)} was written to by somebody else meanwhile and is left alone; "
+                "pass another folder, or run the command again"
+            )
+        try:
+            if found:
+                _hand_on_all(made, out)
+                os.replace(out, before)
+            os.replace(made, out)
+        except BaseException:
+            if before.exists() and not out.exists():
+                os.replace(before, out)
+            raise
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def _hand_on_all(made, out):
+    "Give a folder, and each file that it replaces, the mode and the owner of what is there."
+    for path in (made, *made.rglob("*")):
+        same = out / path.relative_to(made)
+        if same.exists():
+            hand_on(same.stat(), path)
 
 
 def write_parts(

@@ -77,12 +77,14 @@ __all__ = [
 
 # %% ../nbs/33_study.ipynb #2efc21b4
 import json
+import os
 import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -105,11 +107,13 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from . import __version__
+from .columns import plain
 from .data import InputError, choose, load_wisconsin, preprocessor
 from .engine import train_importance
 from .evaluate import scores
 from .experiment import for_categories, presets, steady
 from .explanation import explain
+from .files import lock
 from .groups import divide_rows, learn_groups
 from .learn import learn, trainable
 from .methods import available, cell_dividers, classifiers, default_scaling, encodings, group_peers, keel_peers
@@ -1143,21 +1147,45 @@ def read_checkpoint(
     path,  # the file; none yet is fine
     about,  # what the study is: must be what the file says
 ):
-    "Records of the tasks that the file holds, {key: records}, and the number of bytes that are whole."
-    whole = Path(path).read_bytes() if Path(path).exists() else b""
-    whole = whole[: whole.rfind(b"\n") + 1]
+    """Records of the tasks that the file holds, {key: records}, and the number of bytes that are whole.
+
+    `InputError` where it is anything but a checkpoint of this study: what this study did not write, it leaves alone."""
+    name, strange = plain(path, 120), "is damaged or not a checkpoint; pass another file name"
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"checkpoint: {name} is no file; pass the name of a file")
     try:
-        head, *lines = [json.loads(line) for line in whole.splitlines()] or [about]
-    except ValueError:
-        raise InputError(f"checkpoint: {path} is damaged or not a checkpoint; pass another file name") from None
+        held = Path(path).read_bytes()
+    except FileNotFoundError:
+        held = b""
+    except OSError as e:
+        raise InputError(f"checkpoint: cannot read {name} ({e.strerror}); pass another file name") from None
+    if (_line(about) + b"\n").startswith(held):  # none yet, or killed within the first line
+        return {}, held.rfind(b"\n") + 1
+    whole = held[: held.rfind(b"\n") + 1]
+    try:
+        head, *lines = [json.loads(line) for line in whole.splitlines()] or [None]
+    except (ValueError, RecursionError):
+        raise InputError(f"checkpoint: {name} {strange}") from None
+    if head != about and (not isinstance(head, dict) or not head):
+        raise InputError(f"checkpoint: {name} {strange}")
     if head != about:
         raise InputError(
-            f"checkpoint: {path} belongs to another run ({head}); pass another file name, or the options of that run"
+            f"checkpoint: {name} belongs to another run ({plain(head, 200)}); pass another file name, "
+            "or the options of that run"
         )
     try:
-        return {line["key"]: line["records"] for line in lines}, len(whole)
+        done = {line["key"]: line["records"] for line in lines}
+        as_written = all(line["check"] == _check(line["key"], line["records"]) for line in lines)
     except (TypeError, KeyError):
-        raise InputError(f"checkpoint: {path} is damaged; pass another file name") from None
+        as_written = False
+    if not as_written:
+        raise InputError(f"checkpoint: {name} {strange}")
+    return done, len(whole)
+
+
+def _check(key, records):
+    "A number that tells whether the records of a task are those that were written."
+    return crc32(_line([key, records]))
 
 
 # %% ../nbs/33_study.ipynb #d6e0ba86
@@ -1172,20 +1200,25 @@ def checkpoint_writer(
     if path is None:
         yield {}, _forget
         return
-    done, whole = read_checkpoint(path, about)
+    read_checkpoint(path, about)  # a file of something else is not even opened for writing
     try:
         with open(path, "ab") as file:
+            if not lock(file.fileno(), seconds=0):
+                raise InputError(
+                    f"checkpoint: another run is writing {plain(path, 120)}; wait for its end, or pass another file"
+                )
+            done, whole = read_checkpoint(path, about)
             file.truncate(whole)
             if not whole:
                 _add_line(file, about)
 
             def add(key, records):
-                _add_line(file, dict(key=key, records=records))
+                _add_line(file, dict(key=key, records=records, check=_check(key, records)))
 
             yield done, add
     except OSError as e:
         raise InputError(
-            f"checkpoint: cannot write {path} ({e.strerror}); free some space or pass another file; "
+            f"checkpoint: cannot write {plain(path, 120)} ({e.strerror}); free some space or pass another file; "
             "what it holds is kept"
         ) from None
 
@@ -1194,8 +1227,13 @@ def _forget(key, records):
     "Keep nothing."
 
 
-def _add_line(file, line):
-    file.write(json.dumps(line).encode() + b"\n")
+def _line(content):
+    "A line of a checkpoint, without its end."
+    return json.dumps(content).encode()
+
+
+def _add_line(file, content):
+    file.write(_line(content) + b"\n")
     file.flush()
 
 

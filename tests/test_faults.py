@@ -1,0 +1,224 @@
+"""What is left when something goes wrong while results are written: the old files or the new ones, never a mixture.
+
+FAULTS is how many processes are killed at random moments (a few by default), FAULTS_SEED the seed of the moments."""
+
+import errno
+import os
+import resource
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from impaug import files
+from impaug.cli import main
+from impaug.data import InputError
+from impaug.files import check_targets, write_files
+from impaug.partitions import whole_folder
+
+kills, seed = int(os.environ.get("FAULTS", 5)), int(os.environ.get("FAULTS_SEED", 0))
+names = ("a.csv", "b.png", "c.html")
+length = 200_000
+
+# writes three files of one letter, over and over, and says on its first line that it has begun
+writer = f"""
+import sys
+from impaug.files import write_files
+letters = sys.argv[2]
+print("begun", flush=True)
+for turn in range(int(sys.argv[3])):
+    letter = letters[turn % len(letters)]
+    write_files(sys.argv[1], {{name: letter * {length} for name in {names}}})
+"""
+
+
+def started(folder, letters, turns):
+    process = subprocess.Popen(
+        [sys.executable, "-c", writer, str(folder), letters, str(turns)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.readline()
+    return process
+
+
+def contents(folder):
+    "{name: the one letter of the file, or all that is in it}, of files that are not hidden."
+    found = {}
+    for path in folder.iterdir():
+        if path.name[0] != ".":
+            text = path.read_text()
+            found[path.name] = text[0] if text == text[:1] * length else text
+    return found
+
+
+def test_a_kill_leaves_whole_files_and_hidden_ones_at_most(tmp_path):
+    random = np.random.default_rng(seed)
+    process = started(tmp_path, "xy", 1_000_000)
+    for _ in range(kills):
+        while len(contents(tmp_path)) < len(names):
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 0.3))
+        process.kill()
+        process.communicate()
+        assert set(contents(tmp_path)) == set(names)
+        assert set(contents(tmp_path).values()) <= {"x", "y"}
+        for path in tmp_path.glob(".*"):
+            assert path.name.startswith(".impaug-")
+        process = started(tmp_path, "xy", 1_000_000)
+    process.kill()
+    process.communicate()
+
+
+def test_an_interrupt_leaves_no_temporary_file(tmp_path):
+    process = started(tmp_path, "xy", 1_000_000)
+    time.sleep(0.2)
+    process.send_signal(2)
+    process.communicate(timeout=60)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_two_processes_at_once_do_not_mix(tmp_path):
+    for _ in range(2):
+        both = [started(tmp_path, letter, 25) for letter in "xy"]
+        for process in both:
+            assert process.communicate(timeout=60)[1] == b""
+        found = contents(tmp_path)
+        assert set(found) == set(names) and len(set(found.values())) == 1
+        assert not list(tmp_path.glob(".*"))
+
+
+def fail_at(monkeypatch, call, turn, reason):
+    "The call `call` of `os` fails in its n-th turn; gives the turns that there were, a list."
+    turns, real = [], getattr(os, call)
+
+    def failing(*args, **kwargs):
+        turns.append(args)
+        if len(turns) == turn:
+            raise reason
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(files.os, call, failing)
+    return turns
+
+
+@pytest.mark.parametrize("before", [{}, {"a.csv": "old", "c.html": "old"}, dict.fromkeys(names, "old")])
+@pytest.mark.parametrize("call", ["replace", "open", "fsync", "link", "chmod"])
+@pytest.mark.parametrize("reason", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_a_call_that_fails_leaves_all_as_it_was(tmp_path, monkeypatch, call, before, reason):
+    for turn in range(1, 100):
+        for path in tmp_path.iterdir():
+            path.unlink()
+        for name, text in before.items():
+            (tmp_path / name).write_text(text)
+        with monkeypatch.context() as patch:
+            turns = fail_at(patch, call, turn, reason)
+            try:
+                write_files(tmp_path, dict.fromkeys(names, "new"))
+            except (InputError, KeyboardInterrupt):
+                assert contents(tmp_path) == before
+            else:
+                assert contents(tmp_path) == dict.fromkeys(names, "new")
+        assert not list(tmp_path.glob(".*"))
+        if len(turns) < turn:
+            return
+    raise AssertionError("the call never stopped failing")
+
+
+@pytest.mark.parametrize("most", [0, 1, length - 1, length, length + 1])
+def test_a_full_disk_leaves_all_as_it_was(tmp_path, most):
+    (tmp_path / "a.csv").write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        with pytest.raises(InputError, match="out: cannot write"):
+            write_files(tmp_path, {"a.csv": "x" * length, "b.csv": "x" * (length + 2)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert contents(tmp_path) == {"a.csv": "old"}
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_that_vanishes_is_one_refusal(tmp_path):
+    def vanish(file):
+        for path in (tmp_path / "gone").iterdir():
+            path.unlink()
+        (tmp_path / "gone").rmdir()
+
+    with pytest.raises(InputError, match="out: cannot write"):
+        write_files(tmp_path / "gone", {"a.csv": "x", "b.csv": vanish})
+
+
+@pytest.mark.parametrize("umask, mode", [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_new_files_follow_the_umask_and_replaced_ones_keep_their_mode(tmp_path, umask, mode):
+    (tmp_path / "old").touch()
+    (tmp_path / "old").chmod(0o640)
+    before = os.umask(umask)
+    try:
+        write_files(tmp_path, {"old": "x", "new": "x"})
+        with whole_folder(tmp_path / "parts") as made:
+            (made / "part").touch()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "old").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == mode
+    assert stat.S_IMODE((tmp_path / "parts").stat().st_mode) == 0o777 & ~umask
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+def test_a_file_that_is_replaced_keeps_its_owner(tmp_path):
+    (tmp_path / "old").touch()
+    os.chown(tmp_path / "old", 12345, 23456)
+    write_files(tmp_path, {"old": "x"})
+    found = (tmp_path / "old").stat()
+    assert (found.st_uid, found.st_gid) == (12345, 23456)
+
+
+def test_pipes_and_devices_are_written_into_and_links_stay(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("file")
+    got = []
+    reader = threading.Thread(target=lambda: got.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    write_files(tmp_path, {"pipe": "x" * length, "link": "linked", "/dev/null": "nothing"})
+    reader.join(timeout=60)
+    assert got == [b"x" * length] and (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_text() == "linked"
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    with pytest.raises(InputError, match="out: cannot write /dev/full"):
+        write_files(tmp_path, {"/dev/full": "x"})
+
+
+def test_no_target_is_an_input_or_named_twice_or_out_of_reach(tmp_path):
+    source, loop = tmp_path / "in.csv", tmp_path / "loop"
+    source.touch()
+    (tmp_path / "hard").hardlink_to(source)
+    (tmp_path / "soft").symlink_to(source)
+    loop.symlink_to(loop)
+    for path in (source, tmp_path / "hard", tmp_path / "soft", loop, tmp_path / ("x" * 300), tmp_path):
+        with pytest.raises(InputError, match="^json: "):
+            check_targets({"json": path}, [source])
+    with pytest.raises(InputError, match="^plot: .* is named for two outputs"):
+        check_targets({"out": tmp_path / "new", "plot": f"{tmp_path}/./new"})
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["report", "--data", "notes.txt", "--json", "notes.txt"], "json: is the input itself"),
+        (["report", "--json", "out/report-nmi.png"], "json: report-nmi.png is the name of a figure"),
+        (["study", "--checkpoint", "notes.txt", "--keel", "none"], "checkpoint: notes.txt is damaged or not"),
+        (["study", "--checkpoint", "notes.txt", "--json", "notes.txt"], "json: is the input itself"),
+    ],
+)
+def test_no_command_writes_over_what_it_reads_or_did_not_write(tmp_path, monkeypatch, capsys, options, words):
+    monkeypatch.chdir(tmp_path)
+    Path("notes.txt").write_text("my notes")
+    with pytest.raises(SystemExit) as end:
+        main([*options, "--out", "out"])
+    assert end.value.code == 2 and words in capsys.readouterr().err
+    assert Path("notes.txt").read_text() == "my notes"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -334,12 +334,12 @@ def _uncentred(network, centre, unit):
 
 # %% ../nbs/23_learn.ipynb #2305fe05
 def _kmeans_sides(rows, seed, n_groups):
-    return KMeans(n_groups, n_init=1, random_state=seed).fit_predict(rows)
+    return KMeans(n_groups, n_init=1, random_state=seed % 2**32).fit_predict(rows)
 
 
 def _gmm_sides(rows, seed, n_groups):
     mixture = GaussianMixture(
-        n_groups, reg_covar=1e-3 * rows.var(), max_iter=50, init_params="random_from_data", random_state=seed
+        n_groups, reg_covar=1e-3 * rows.var(), max_iter=50, init_params="random_from_data", random_state=seed % 2**32
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be the best there is

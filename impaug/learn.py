@@ -498,7 +498,7 @@ def run_tasks(
     After an interrupt those that are finished, with a warning."""
     results, finished = [], 0
     restarts = [number for number, _ in tasks]
-    workers = min(effective_n_jobs(n_jobs), len(tasks))
+    workers = max(1, min(effective_n_jobs(n_jobs), len(tasks)))  # none to do where nothing is permuted
     progress = tqdm(total=sum(restarts), desc="restarts", unit="restart", disable=not verbose)
     with one_thread(), threadpool_limits(1), progress:
         try:

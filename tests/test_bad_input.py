@@ -241,6 +241,14 @@ impaug.cli.main()"""
     assert ran.returncode == 2 and b"impaug: IN: standard input needs at least" in ran.stderr, ran.stderr
 
 
+def test_every_preset_finds_several_groups_under_every_seed(folder, capfd, monkeypatch):
+    monkeypatch.undo()
+    for preset in ("report", "steady"):
+        args = ["-o", folder / "out.csv", "--preset", preset, "--groups", "3", "--seed", "4294967295", *light]
+        outcome = here(capfd, folder / "in.csv", *args)
+        assert outcome[0] == 0, outcome
+
+
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_a_cell_of_any_length_comes_back(folder, capfd, monkeypatch, quote):
     monkeypatch.undo()

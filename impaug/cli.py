@@ -4,7 +4,14 @@
 
 # %% auto #0
 __all__ = [
+    "most_seed",
+    "most_seeds",
+    "most_restarts",
+    "most_said",
     "app",
+    "parse_seed",
+    "parse_path",
+    "parse_data",
     "parse_jobs",
     "report",
     "warnings_of",
@@ -19,12 +26,14 @@ __all__ = [
     "uninterrupted",
     "to_standard_output",
     "closing_lines",
+    "told",
     "main",
 ]
 
 # %% ../nbs/40_cli.ipynb #bb0e3f55
 import json
 import os
+import re
 import sys
 import warnings
 from collections import Counter
@@ -35,6 +44,7 @@ import click
 
 from . import __version__
 from .balance import balance_table, fewest_table_rows, kinds_text
+from .checks import check_jobs, check_restarts
 from .columns import kind_names, plain
 from .data import InputError, choose, load_wisconsin
 from .experiment import presets
@@ -59,15 +69,61 @@ def app(context):
 
 
 # %% ../nbs/40_cli.ipynb #6f47c586
+most_seed = 2**32 - 1  # that scikit-learn and imbalanced-learn take
+most_seeds = 10_000  # each is a run to keep: many times what a study can tell apart
+most_restarts = 10_000  # from there on a restart would be one of the next seed
+
+
+def parse_seed(context, option, seed):
+    "The first seed from the command line; the last one must be a seed, too."
+    last = seed + context.params.get("seeds", 1) - 1
+    if last > most_seed:
+        raise InputError(f"seed: the last seed would be {last}, and {most_seed} is the largest; pass a smaller one")
+    return seed
+
+
+_seeds_range = click.IntRange(1, most_seeds)
 _seed_option = click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed; the others follow it."
+    "--seed",
+    type=click.IntRange(0, most_seed),
+    callback=parse_seed,
+    default=0,
+    show_default=True,
+    help="The first seed; the others follow it.",
 )
+
+
+def parse_path(context, option, path):
+    "A path from the command line, which names something that there could be: nothing of it need be there yet."
+    shown = file_name(path)
+    if path is None or shown == "standard input":
+        return path
+    if not str(path):
+        raise InputError(f"{option.name}: is empty; pass the name of a file")
+    if "://" in str(path) or re.match(r"[a-z0-9]+:/[^/]", str(path)):  # pathlib leaves one slash
+        raise InputError(f"{option.name}: {shown} is a URL; pass the name of a file on this machine")
+    try:
+        Path(path).absolute()  # a folder that is gone has no name
+        os.stat(path)
+    except FileNotFoundError as e:
+        if e.filename is None:
+            raise InputError(f"{option.name}: the folder that you are in is gone; change to another") from None
+    except (OSError, ValueError) as e:
+        reason = e.strerror if isinstance(e, OSError) else e
+        raise InputError(f"{option.name}: {shown} cannot be there ({reason}); pass another name") from None
+    return path
+
+
+def parse_data(context, option, path):
+    "A path or a URL from the command line."
+    return path if path and "://" in path else parse_path(context, option, path)
 
 
 def parse_jobs(context, option, jobs):
     "A number of processes from the command line."
     if jobs == 0:
         raise InputError("jobs: 0 is no number of processes; pass 1 or more, or -1 for one a core")
+    check_jobs(jobs)
     return jobs
 
 
@@ -82,11 +138,14 @@ _jobs_option = click.option(
 
 
 @app.command(short_help="The report's experiment beside its figures.")
-@click.option("--seeds", type=click.IntRange(1), default=16, show_default=True, help="How many runs of each preset.")
+@click.option(
+    "--seeds", type=_seeds_range, is_eager=True, default=16, show_default=True, help="How many runs of each preset."
+)
 @_seed_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
+    callback=parse_path,
     default="report",
     show_default=True,
     help="Folder for the figures and report.json.",
@@ -95,9 +154,10 @@ _jobs_option = click.option(
     "--json",
     "json_file",
     type=click.Path(path_type=Path),
+    callback=parse_path,
     help="Where to write the record.  [default: OUT/report.json]",
 )
-@click.option("--data", help="Path or URL of UCI's table.  [default: the bundled copy]")
+@click.option("--data", callback=parse_data, help="Path or URL of UCI's table.  [default: the bundled copy]")
 @_jobs_option
 @click.option("--quiet", is_flag=True, help="The table alone: no progress bars, no closing line.")
 def report(seeds, seed, out, json_file, data, jobs, quiet):
@@ -153,22 +213,30 @@ def json_target(
 
 # %% ../nbs/40_cli.ipynb #0cde520c
 @app.command(short_help="Peers, more tables, ablations, balancing.")
-@click.option("--seeds", type=click.IntRange(1), default=50, show_default=True, help="How many runs of each method.")
+@click.option(
+    "--seeds", type=_seeds_range, is_eager=True, default=50, show_default=True, help="How many runs of each method."
+)
 @_seed_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
+    callback=parse_path,
     default="study",
     show_default=True,
     help="Folder for the figures and study.json.",
 )
 @click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Where to write every run.  [default: OUT/study.json]"
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    callback=parse_path,
+    help="Where to write every run.  [default: OUT/study.json]",
 )
 @_jobs_option
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path, dir_okay=False),
+    callback=parse_path,
     help="Remember finished runs in this file; the same command takes them up again.",
 )
 @click.option(
@@ -240,11 +308,12 @@ def parse_groups(context, option, text):
 
 # %% ../nbs/40_cli.ipynb #544c87c5
 @app.command(short_help="Balance a table of your own.")
-@click.argument("source", metavar="IN")
+@click.argument("source", metavar="IN", callback=parse_path)
 @click.option(
     "-o",
     "--out",
     required=True,
+    callback=parse_path,
     metavar="OUT",
     help="The balanced table: a .csv, .tsv or .parquet file, or - for CSV on standard output; of parts, a folder.",
 )
@@ -266,14 +335,14 @@ def parse_groups(context, option, text):
     help=f"Where importance is cut: {', '.join(threshold_rules)}, or a fraction of (max + min).  "
     "[default: the preset's]",
 )
-@click.option("--restarts", type=click.IntRange(1), help="Networks to train.  [default: the preset's]")
+@click.option("--restarts", type=click.IntRange(1, most_restarts), help="Networks to train.  [default: the preset's]")
 @click.option(
     "--learn-rows",
     type=click.IntRange(fewest_table_rows),
     help="Rows to learn from, at most; the others follow.  [default: the preset's]",
 )
 @_jobs_option
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random.")
+@click.option("--seed", type=click.IntRange(0, most_seed), default=0, show_default=True, help="Of everything random.")
 @click.option(
     "--as",
     "kinds",
@@ -291,8 +360,10 @@ def parse_groups(context, option, text):
     help="How many groups: a number, or auto.",
 )
 @click.option("--sep", help="What separates cells, such as ';'.  [default: by the file's suffix]")
-@click.option("--plot", metavar="FILE", help="Also draw the outcome: a .png, .svg or .pdf file.")
-@click.option("--report", "page", metavar="FILE", help="Also write a page on the outcome: a .html file.")
+@click.option("--plot", metavar="FILE", callback=parse_path, help="Also draw the outcome: a .png, .svg or .pdf file.")
+@click.option(
+    "--report", "page", metavar="FILE", callback=parse_path, help="Also write a page on the outcome: a .html file."
+)
 @click.option("--strict", is_flag=True, help="Write nothing and end with 3 where no second group is found.")
 @click.option("--scheduler", metavar="ADDRESS", help="Of parts: Dask's scheduler.  [default: workers on this machine]")
 @click.option("--overwrite", is_flag=True, help="Of parts: replace those that OUT holds.")
@@ -349,6 +420,7 @@ def balance(
         raise InputError(f"{named}: goes with a table in parts, a folder or a pattern of files; leave it out")
     paths = check_outputs(source, {"out": out, "plot": plot, "report": page}, sep)
     table = read_table(source, sep)
+    check_restarts(restarts, len(table), learn_rows)
     balanced = uninterrupted(balance_table, table, **chosen)
     say_doubts(balanced, strict)
     write = partial(write_table, balanced.frame, path=out, sep=sep, aside=balanced.not_numbers)
@@ -400,7 +472,7 @@ def check_outputs(
     for option in ("plot", "report"):
         if outputs.get(option) == "-":
             raise InputError(f"{option}: standard output takes the table alone; pass the name of a file")
-    separator(outputs["out"], sep)  # an unknown format is refused before anything is learned
+    separator(outputs["out"], sep, "out")  # an unknown format is refused before anything is learned
     if outputs.get("plot"):
         choose(figure_formats, Path(outputs["plot"]).suffix, "plot")
     targets = {option: path for option, path in outputs.items() if path is not None and str(path) != "-"}
@@ -448,17 +520,58 @@ def closing_lines(balanced, written, target):
     return "\n".join(lines)
 
 
+# %% ../nbs/40_cli.ipynb #5a1b0de1
+_other_names = dict(path="data", table="source", X="data", n_groups="groups")  # that modules know them by
+
+
+def _typed(argument, args):
+    "The option or the argument of the command in `args` that a module calls `argument`, as it was typed; or None."
+    command = next((app.commands[arg] for arg in args if arg in app.commands), app)
+    names = {argument, _other_names.get(argument)}
+    if command is balance and names & {"path", "X"}:
+        names = {"source"}
+    for option in command.params:
+        if not names & {option.name, *(name.lstrip("-") for name in option.opts)}:
+            continue
+        if isinstance(option, click.Argument):
+            return option.make_metavar(click.Context(command))
+        for arg in args:
+            for name in option.opts:
+                if arg.split("=")[0] == name or len(name) == 2 and arg.startswith(name):
+                    return name
+        return max(option.opts, key=len)
+    return None
+
+
+def told(
+    error,  # an `InputError`, or one of click
+    args,  # of the command, a list of text
+):
+    "What an error says, in one line that names the option as the user typed it."
+    argument, colon, rest = str(error).partition(": ")
+    if isinstance(error, click.BadParameter) and error.param and error.message:
+        argument, colon, rest = error.param.name, ": ", error.message
+    elif isinstance(error, click.ClickException):
+        return plain(error.format_message(), most_said)
+    option = _typed(argument, args) if colon else None
+    return plain(f"{option}: {rest}" if option else str(error), most_said)
+
+
+most_said = 2000  # characters
+
+
 # %% ../nbs/40_cli.ipynb #c48c12b1
 def main(
     args=None,  # list of text; the process's own arguments by default
 ):
     "Entry point of the `impaug` command."
+    args = sys.argv[1:] if args is None else args
     try:
         sys.exit(app(args, prog_name="impaug", standalone_mode=False) or 0)
     except InputError as e:
-        message = str(e)
+        message = told(e, args)
     except click.ClickException as e:
-        message = e.format_message()
+        message = told(e, args)
     except (KeyboardInterrupt, click.Abort):
         print("impaug: interrupted; nothing was written", file=sys.stderr)
         sys.exit(130)

@@ -6,6 +6,8 @@
 __all__ = [
     "wisconsin_columns",
     "wisconsin_sha256",
+    "most_bytes",
+    "unpackers",
     "imputers",
     "scalers",
     "InputError",
@@ -15,8 +17,16 @@ __all__ = [
 ]
 
 # %% ../nbs/02_data.ipynb #8a2551ec
+import bz2
+import gzip
 import hashlib
+import lzma
+import tarfile
+import zipfile
 from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pandas as pd
@@ -59,6 +69,39 @@ def _bundled_table():
     return path
 
 
+most_bytes = 10**8  # of a file in UCI's layout: five thousand times UCI's own
+
+
+def _only_member(file):
+    "The one file in a zip archive, open for reading."
+    archive = zipfile.ZipFile(file)
+    (name,) = archive.namelist()
+    return archive.open(name)
+
+
+def _only_tarred(file):
+    "The one file in a tar archive, open for reading."
+    archive = tarfile.open(fileobj=file)
+    (member,) = [one for one in archive if one.isfile()]
+    return archive.extractfile(member)
+
+
+unpackers = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open, ".zip": _only_member, ".tar": _only_tarred}
+
+
+def _unpacked(path):
+    "What the file at a path or URL holds, unpacked as its suffix says: bytes. `ValueError` beyond `most_bytes`."
+    with urlopen(path, timeout=60) if "://" in str(path) else open(path, "rb") as file:
+        data = file.read(most_bytes + 1)
+    unpack = unpackers.get(Path(path).suffix.lower())
+    if unpack:
+        with unpack(BytesIO(data)) as file:
+            data = file.read(most_bytes + 1)  # a small file may hold a large one
+    if len(data) > most_bytes:
+        raise ValueError(f"it holds more than {most_bytes / 1e6:.0f} MB")
+    return data
+
+
 def load_wisconsin(
     path=None,  # path or URL of a file in UCI's layout; the bundled copy by default
 ):
@@ -70,12 +113,15 @@ def load_wisconsin(
     source = _bundled_table() if path is None else path
     remedy = "pass UCI's breast-cancer-wisconsin.data, or nothing for the bundled copy"
     try:
-        frame = pd.read_csv(source, header=None, na_values="?")
-    except (OSError, ValueError) as e:
-        raise InputError(f"path: cannot read {source} as UCI's table ({str(e).splitlines()[0]}); {remedy}") from None
+        frame = pd.read_csv(BytesIO(_unpacked(source)), header=None, na_values="?")
+    except Exception as e:  # each way to pack a file has errors of its own
+        reason = (str(e) or type(e).__name__).splitlines()[0]
+        raise InputError(f"path: cannot read {source} as UCI's table ({reason}); {remedy}") from None
     numeric = all(is_numeric_dtype(dtype) for dtype in frame.dtypes)
     if frame.shape[1] != 11 or not numeric or not frame[10].isin([2, 4]).all():
         raise InputError(f"path: {source} is not in UCI's layout (eleven numeric columns, class 2 or 4 last); {remedy}")
+    if np.isinf(frame.to_numpy(dtype=np.float64)).any():
+        raise InputError(f"path: {source} holds infinite values; {remedy}")
     frame = frame.set_axis([*wisconsin_columns, "class"], axis=1)
     target = frame.pop("class").eq(4).to_numpy().astype(np.int64)
     return Bunch(

@@ -334,12 +334,12 @@ def _uncentred(network, centre, unit):
 
 # %% ../nbs/23_learn.ipynb #2305fe05
 def _kmeans_sides(rows, seed, n_groups):
-    return KMeans(n_groups, n_init=1, random_state=seed).fit_predict(rows)
+    return KMeans(n_groups, n_init=1, random_state=seed % 2**32).fit_predict(rows)
 
 
 def _gmm_sides(rows, seed, n_groups):
     mixture = GaussianMixture(
-        n_groups, reg_covar=1e-3 * rows.var(), max_iter=50, init_params="random_from_data", random_state=seed
+        n_groups, reg_covar=1e-3 * rows.var(), max_iter=50, init_params="random_from_data", random_state=seed % 2**32
     )
     return mixture.fit_predict(rows)
 
@@ -501,7 +501,7 @@ def run_tasks(
     After an interrupt those that are finished, with a warning."""
     results, finished = [], 0
     restarts = [number for number, _ in tasks]
-    workers = min(effective_n_jobs(n_jobs), len(tasks))
+    workers = max(1, min(effective_n_jobs(n_jobs), len(tasks)))  # none to do where nothing is permuted
     progress = tqdm(total=sum(restarts), desc="restarts", unit="restart", disable=not verbose)
     with progress:
         try:

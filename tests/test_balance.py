@@ -81,15 +81,15 @@ def test_refusals_leave_everything_as_it_was(table, tmp_path, capfd):
     (tmp_path / "text.csv").write_text("x,city\n" + "".join(f"{i % 7},Paris\n" for i in range(30)))
     before, content = files(tmp_path), table.read_bytes()
     for out in ("in.csv", "link.csv", "hard.csv"):
-        assert_refused(here(capfd, table, "-o", tmp_path / out, *light), "out: is the input itself")
+        assert_refused(here(capfd, table, "-o", tmp_path / out, *light), "-o: is the input itself")
         assert_refused(
             here(capfd, table, "-o", tmp_path / "out.csv", "--report", tmp_path / out, *light),
-            "report: is the input itself",
+            "--report: is the input itself",
         )
     as_number = here(capfd, tmp_path / "text.csv", "-o", tmp_path / "out.csv", "--as", "city=number")
     assert_refused(as_number, "city holds 'Paris', which is no number")
-    assert_refused(here(capfd, table, "-o", tmp_path / "out.csv", "--target", "class"), "target: no column 'class'")
-    assert_refused(here(capfd, table, "-o", tmp_path / "out.csv", *light, "--threshold", "7.5"), "threshold:")
+    assert_refused(here(capfd, table, "-o", tmp_path / "out.csv", "--target", "class"), "--target: no column 'class'")
+    assert_refused(here(capfd, table, "-o", tmp_path / "out.csv", *light, "--threshold", "7.5"), "--threshold:")
     assert files(tmp_path) == before and table.read_bytes() == content
 
 

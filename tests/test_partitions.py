@@ -143,7 +143,7 @@ def test_what_cannot_be_balanced_ends_in_one_line(parts, tmp_path, capfd, cluste
     assert_refused(here(capfd, pattern, "-o", out, *light, *address), "zero.parquet is no Parquet file")
     (parts / "zero.parquet").unlink()
     for args, words in [
-        ([f"{parts}/*.csv"], "path: no file is called "),
+        ([f"{parts}/*.csv"], "IN: no file is called "),
         ([tmp_path], "holds no .parquet and no .csv file"),
         ([parts, "--plot", "x.png"], "plot: "),
         ([parts, "--report", "x.html"], "report: "),
@@ -229,7 +229,7 @@ def test_a_disk_that_is_full_at_the_fourth_part_leaves_the_old_parts(tmp_path):
 
     args = [tmp_path / "in", "-o", tmp_path / "out", *light, "--overwrite"]
     ran = subprocess.run([*command, *args], capture_output=True, timeout=120, preexec_fn=small_disk)
-    assert_refused((ran.returncode, ran.stderr.decode()), "out: cannot write ")
+    assert_refused((ran.returncode, ran.stderr.decode()), "-o: cannot write ")
     assert contents(tmp_path) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 

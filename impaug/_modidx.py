@@ -805,10 +805,13 @@ d = {
         "impaug.tables": {
             "impaug.tables._arrow_table": ("tables.html#_arrow_table", "impaug/tables.py"),
             "impaug.tables._as_stored": ("tables.html#_as_stored", "impaug/tables.py"),
+            "impaug.tables._beyond_pandas": ("tables.html#_beyond_pandas", "impaug/tables.py"),
             "impaug.tables._check_encoding": ("tables.html#_check_encoding", "impaug/tables.py"),
             "impaug.tables._checked_names": ("tables.html#_checked_names", "impaug/tables.py"),
             "impaug.tables._described": ("tables.html#_described", "impaug/tables.py"),
+            "impaug.tables._exact": ("tables.html#_exact", "impaug/tables.py"),
             "impaug.tables._held": ("tables.html#_held", "impaug/tables.py"),
+            "impaug.tables._in_utc": ("tables.html#_in_utc", "impaug/tables.py"),
             "impaug.tables._index_first": ("tables.html#_index_first", "impaug/tables.py"),
             "impaug.tables._joined": ("tables.html#_joined", "impaug/tables.py"),
             "impaug.tables._lines": ("tables.html#_lines", "impaug/tables.py"),

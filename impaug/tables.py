@@ -32,7 +32,7 @@ from pandas.api.types import infer_dtype, is_datetime64_dtype, is_integer_dtype
 from pyarrow import parquet
 from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 
-from .columns import as_texts, is_text, most_days, number_texts, numbers, out_of_arrow, plain
+from .columns import as_texts, cell_texts, is_text, most_days, number_texts, numbers, out_of_arrow, plain
 from .data import InputError
 
 # %% ../nbs/36_tables.ipynb #bcd70420
@@ -305,8 +305,10 @@ def _written(column, days):
         texts = pa.array(column, from_pandas=True)
     elif column.dtype == object or isinstance(column.dtype, pd.ArrowDtype | pd.StringDtype):
         texts = as_texts(column)
-    elif column.dtype.kind == "m" and (column.abs() > pd.Timedelta(days=most_days)).any():  # more than pandas can write
-        texts = pa.array([None if np.isnat(cell) else str(cell) for cell in column.to_numpy()], pa.large_string())
+    elif _beyond_pandas(column):
+        zone = "Z" if isinstance(column.dtype, pd.DatetimeTZDtype) else ""
+        written = [None if np.isnat(cell) else f"{cell}{zone}" for cell in _in_utc(column).to_numpy()]
+        texts = pa.array(written, pa.large_string())
     else:  # as pandas writes dates, say
         clock = "%Y-%m-%d %H:%M:%S" if _only_days(column) and not days else None  # which pandas leaves out at midnight
         lines = column.to_csv(index=False, header=False, quoting=csv.QUOTE_ALL, lineterminator="\n", date_format=clock)
@@ -314,6 +316,20 @@ def _written(column, days):
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
     return pc.fill_null(texts.cast(pa.large_string()), "")
+
+
+def _beyond_pandas(column):
+    "Whether there are durations or times among the cells that pandas cannot write."
+    if column.dtype.kind == "m":
+        return bool((column.abs() > pd.Timedelta(days=most_days)).any())
+    if column.dtype.kind != "M":
+        return False
+    days = _in_utc(column).dropna().to_numpy().astype("datetime64[D]")
+    return bool(((days < np.datetime64("0001-01-02")) | (days > np.datetime64("9999-12-30"))).any())
+
+
+def _in_utc(column):
+    return column.dt.tz_convert(None) if isinstance(column.dtype, pd.DatetimeTZDtype) else column
 
 
 def _lines(columns, sep):
@@ -400,10 +416,25 @@ def _described(field, cells, told):
 def _typed(column, aside):
     "A column in the type that Parquet shall hold."
     if is_text(column.dtype):
-        return column.astype("string") if aside else numbers(column)[0]
+        return column.astype("string") if aside else _exact(column)
     if column.dtype != object:
         return column
     if not aside:
         return numbers(column)[0]
     whole = infer_dtype(column, skipna=True) == "integer"  # which `convert_dtypes` rounds where they are large
     return column.astype("Int64") if whole else column.convert_dtypes()
+
+
+def _exact(column):
+    "Texts that are all numbers as floats; where these would change large whole numbers, as integers or as texts."
+    values, cells = numbers(column)[0], cell_texts(column)
+    large = len(values) and np.nanmax(np.abs(values), initial=0) > 2**53
+    if not large or not pc.all(pc.match_substring_regex(as_texts(cells), r"^[+-]?[0-9]+$")).as_py():
+        return values
+    texts = pc.utf8_ltrim(as_texts(cells), characters="+")
+    for kind in (pa.int64(), pa.uint64()):
+        try:
+            return pd.Series(pd.arrays.ArrowExtensionArray(texts.cast(kind)))
+        except pa.ArrowInvalid:  # out of its range
+            continue
+    return column.astype("string")

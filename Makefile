@@ -7,8 +7,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OUT    ?= report
 SEEDS  ?= 16
+CASES  ?= 10000
+SEED   ?= 1
 
-.PHONY: help setup report test check floors newest notebooks docs preview readings bench study clean
+.PHONY: help setup report test fuzz check floors newest notebooks docs preview readings bench study clean
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -28,6 +30,10 @@ report: $(READY)  ## run the report's experiment: table, figures, report.json
 test: $(READY)  ## run every notebook's tests, one test a notebook
 	@$(BIN)/python -m pytest tests
 	@echo "All notebooks pass. Next: 'make report', or open nbs/index.ipynb with $(BIN)/jupyter lab."
+
+fuzz: $(READY)  ## read, balance and write CASES generated tables and files, from SEED (CASES=10000 SEED=1)
+	@CASES=$(CASES) $(BIN)/python -m pytest tests/test_round_trip.py --hypothesis-seed=$(SEED)
+	@echo "No cell changed in $(CASES) cases. Next: another SEED; where a claim fails, look at the last 'Falsifying example' above."
 
 check: $(READY)  ## fail if Ruff has a complaint, or modules, notebooks or README are out of step
 	@$(BIN)/ruff check

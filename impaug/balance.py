@@ -67,7 +67,7 @@ def column_kinds(
     return pd.DataFrame(rows)
 
 
-_fates = dict(target=", set aside", id=", set aside", constant=", not used", empty=", not used")
+_fates = dict.fromkeys(["target", "id", "other"], ", set aside") | dict.fromkeys(["constant", "empty"], ", not used")
 
 
 def _labels(column):
@@ -142,6 +142,8 @@ def notices(
         if why != "you said so":
             name = plain(column)
             said.append(f"column {name!r} is set aside: {why}; to learn from it, pass --as {name!r}=number or =text")
+    for column, why in kinds[["column", "why"]][kinds.taken_for == "other, set aside"].values:
+        said.append(f"column {plain(column)!r} is set aside: {why} cannot be learned from")
     unused = kinds.column[kinds.taken_for.str.endswith("not used")]
     if len(unused):
         more = " and others" if len(unused) > 5 else ""

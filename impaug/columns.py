@@ -9,6 +9,7 @@ __all__ = [
     "kind_names",
     "most_categories",
     "rarely_repeats",
+    "most_days",
     "fewest_in_category",
     "enough_missing",
     "enough_related",
@@ -17,6 +18,7 @@ __all__ = [
     "most_told",
     "plain",
     "is_text",
+    "out_of_arrow",
     "as_texts",
     "cell_texts",
     "numbers",
@@ -30,6 +32,7 @@ __all__ = [
     "counted",
     "read_numbers",
     "number_texts",
+    "typed_cells",
 ]
 
 # %% ../nbs/25_columns.ipynb #67074990
@@ -39,7 +42,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import numpy as np
 import pandas as pd
@@ -49,6 +52,7 @@ from pandas.api.types import (
     infer_dtype,
     is_bool_dtype,
     is_datetime64_any_dtype,
+    is_integer_dtype,
     is_numeric_dtype,
     is_timedelta64_dtype,
 )
@@ -81,15 +85,54 @@ def is_text(
     dtype,  # of a column
 ):
     "Whether columns of this dtype hold text and nothing else; one of objects may hold anything."
-    return isinstance(dtype, pd.StringDtype) or (isinstance(dtype, pd.ArrowDtype) and dtype.type is str)
+    if not isinstance(dtype, pd.ArrowDtype):
+        return isinstance(dtype, pd.StringDtype)
+    return pa.types.is_string(dtype.pyarrow_dtype) or pa.types.is_large_string(dtype.pyarrow_dtype)
+
+
+def out_of_arrow(
+    column,  # one column of a table, (n,)
+):
+    """A column of Arrow's types in those of numpy and pandas that are learned from, a Series (n,); any other as it is.
+
+    Texts stay Arrow's, and so do lists, maps and structs. Whole numbers with missing cells are nullable, hence exact;
+    days are midnights; dictionaries are looked up."""
+    if not isinstance(column.dtype, pd.ArrowDtype) or is_text(column.dtype):
+        return column
+    cells = _looked_up(column)
+    kind = cells.type
+    if pa.types.is_nested(kind):
+        return column
+    if is_text(pd.ArrowDtype(kind)):
+        return _series(cells, column)
+    if pa.types.is_integer(kind) and cells.null_count:
+        whole = pc.fill_null(cells, 0).to_numpy()
+        return pd.Series(pd.arrays.IntegerArray(whole, column.isna().to_numpy()), column.index, name=column.name)
+    if pa.types.is_date(kind):
+        cells = cells.cast(pa.timestamp("ms"))
+    if pa.types.is_time64(kind):
+        cells = cells.cast(pa.time64("us"), safe=False)  # Python's times have no nanoseconds
+    return cells.to_pandas().set_axis(column.index).rename(column.name)
+
+
+def _looked_up(column):
+    "The cells of a column of Arrow's types, those of a dictionary in the type of its values: a ChunkedArray (n,)."
+    cells = pa.array(column.array)
+    chunks = [cells] if isinstance(cells, pa.Array) else cells.chunks
+    if pa.types.is_dictionary(cells.type):
+        return pa.chunked_array([chunk.dictionary_decode() for chunk in chunks], cells.type.value_type)
+    return pa.chunked_array(chunks, cells.type)
 
 
 def as_texts(
     column,  # one column of a table, (n,)
 ):
     "The cells as text, null where they are missing: an Arrow array (n,) of `large_string`."
+    column = out_of_arrow(column)
     text = is_text(column.dtype) or (column.dtype == object and infer_dtype(column, skipna=True) == "string")
-    if not text:
+    if isinstance(column.dtype, pd.ArrowDtype) and not text:
+        column = [None if cell is None else str(cell) for cell in pa.array(column.array).to_pylist()]
+    elif not text:
         column = [None if gone else str(cell) for cell, gone in zip(column.astype(object), column.isna())]
     return pa.array(column, pa.large_string(), from_pandas=True).cast(pa.large_string())
 
@@ -104,7 +147,7 @@ def cell_texts(
 
 
 def _series(texts, column):
-    "An Arrow array of texts as a Series with the index and the name of `column`."
+    "An Arrow array as a Series with the index and the name of `column`."
     return pd.Series(pd.arrays.ArrowExtensionArray(texts), column.index, name=column.name)
 
 
@@ -122,6 +165,7 @@ def numbers(
     column,  # one column of a table, (n,)
 ):
     "`column` as float64, NaN where a cell is missing or text, and which cells are text: two arrays (n,)."
+    column = out_of_arrow(column)
     if is_timedelta64_dtype(column.dtype):
         column = column.dt.total_seconds()
     if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
@@ -137,6 +181,7 @@ def dates(
     """`column` as times in UTC, to the microsecond, NaT where a cell is missing or no date: a Series (n,).
 
     Text is read as ISO 8601, such as 2024-05-31 or 2024-05-31T12:00."""
+    column = out_of_arrow(column)
     if not is_datetime64_any_dtype(column.dtype):
         column = cell_texts(column).astype(object)
     return pd.to_datetime(column, format="ISO8601", errors="coerce", utc=True).astype("datetime64[us, UTC]")
@@ -153,9 +198,9 @@ _id_name = re.compile(r"(^|[^a-z])(id|code|key|uuid|guid|nr|no|number|index)s?([
 class Kind:
     "What a column is taken for."
 
-    name: str  # one of `kind_names`, or "constant", "empty", "target"
+    name: str  # one of `kind_names`, or "constant", "empty", "target", "other"
     why: str  # the reason, for a reader
-    cells: str  # what its cells hold: integers, decimals, text, dates, booleans or none
+    cells: str  # what its cells hold: integers, decimals, text, dates, booleans, other or none
     missing: int  # cells that are missing
     lowest: float = np.nan  # of numbers
     highest: float = np.nan  # of numbers
@@ -174,6 +219,12 @@ def kind_of(
     name = plain(column.name)
     if given is not None:
         choose(dict.fromkeys(kind_names), given, "kinds")
+    odd = _not_learned(column)
+    if odd and given not in (None, "id"):
+        raise InputError(f"kinds: {name} holds {odd}, which cannot be learned from; pass id for it, or drop it")
+    if odd:
+        return Kind(given or "other", "you said so" if given else odd, "other", int(column.isna().sum()))
+    column = out_of_arrow(column)
     typed = _numeric(column) or is_datetime64_any_dtype(column.dtype)
     seen = (column if typed else cell_texts(column)).dropna()  # typed cells need not become text
     missing = len(column) - len(seen)
@@ -184,7 +235,7 @@ def kind_of(
     natural, why, cells = _natural(column, seen, values)
     if given is not None:
         natural, why, cells = _as_given(column, name, given, cells, seen, values)
-    elif _is_constant(seen, values):
+    elif natural != "id" and _is_constant(seen, values):
         natural, why = "constant", f"all cells say {plain(seen.iloc[0], 20)}"
     if natural != "number":
         return Kind(natural, why, cells, missing)
@@ -199,6 +250,33 @@ def _is_constant(seen, values):
     if np.isfinite(values).all() and (not alike or abs(values[0]) < 2**53):
         return alike
     return seen.nunique() == 1
+
+
+def _not_learned(column):
+    "What the cells of a column of Arrow's hold, in words, where nothing can be learned from them; else None."
+    if not isinstance(column.dtype, pd.ArrowDtype):
+        return None
+    cells = _looked_up(column)
+    kind = cells.type
+    if pa.types.is_nested(kind):
+        return f"cells of several values ({plain(kind)})"
+    if not pa.types.is_temporal(kind) or pa.types.is_time(kind):
+        return None
+    counts = pc.min_max(cells.cast(pa.int32() if pa.types.is_date32(kind) else pa.int64())).as_py()
+    if counts["min"] is None:
+        return None
+    in_a_day = _units_a_day[str(kind) if pa.types.is_date(kind) else kind.unit]
+    lowest, highest = counts["min"] / in_a_day, counts["max"] / in_a_day
+    if pa.types.is_duration(kind):
+        return f"durations beyond {most_days} days" if max(-lowest, highest) > most_days else None
+    beyond = lowest < date.min.toordinal() - _epoch + 1 or highest > date.max.toordinal() - _epoch
+    return "times outside the years 1 to 9999" if beyond else None
+
+
+most_days = 100_000  # of a duration, as its nanoseconds have 63 bits
+_epoch = date(1970, 1, 1).toordinal()
+_units_a_day = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_units_a_day |= {"date32[day]": 1, "date64[ms]": 86_400_000}
 
 
 def _values_of(seen):
@@ -510,7 +588,7 @@ def _cells(
     filled = self.numbers_.steps.transform(self._values(X)).T if self.numbers_ else []
     for name, values in zip(self._number_names(), filled):
         of_two = self.kinds_[name].name == "boolean"
-        columns.append(pd.factorize(X[name])[0] if of_two else values)
+        columns.append(pd.factorize(out_of_arrow(X[name]))[0] if of_two else values)
         categorical.append(of_two)
     for name in self.used("date"):
         when = dates(X[name])
@@ -551,9 +629,9 @@ def _made(
     for place, name in enumerate(order):
         kind = self.kinds_[name]
         if kind.name == "number":
-            made[name] = _number_cells(X[name], kind, inverse[name], self.counted_from_[name])
+            made[name] = _number_cells(_learned_from(X[name]), kind, inverse[name], self.counted_from_[name])
         elif kind.name == "date":
-            made[name] = _date_cells(X[name], cells[:, place])
+            made[name] = _date_cells(out_of_arrow(X[name]), cells[:, place])
         else:
             made[name] = _parent_cells(X[name], cells[:, place], parents)
     for name in self.used("text"):
@@ -561,8 +639,8 @@ def _made(
     columns = {}
     for name in X.columns:
         if name in self.kinds_ and self.kinds_[name].name == "constant":
-            value = X[name][cell_texts(X[name]).notna()].iloc[0]
-            columns[name] = pd.Series([value] * len(cells), dtype=X[name].dtype)
+            first = np.flatnonzero(cell_texts(X[name]).notna())[0]
+            columns[name] = X[name].iloc[np.full(len(cells), first)].reset_index(drop=True)
         elif name in made:
             columns[name] = made[name].reset_index(drop=True)
         else:
@@ -576,6 +654,14 @@ def _unscaled(self, cells):
     if not names:
         return {}
     return dict(zip(names, self.numbers_.steps[-1].inverse_transform(cells[:, : len(names)]).T))
+
+
+def _learned_from(column):
+    "A column of numbers; one of Arrow's that is of fractions as floats, which `typed_cells` turns back."
+    plain = out_of_arrow(column)
+    if plain is column or is_text(plain.dtype) or is_timedelta64_dtype(plain.dtype) or is_integer_dtype(plain.dtype):
+        return plain
+    return pd.Series(numbers(plain)[0], name=column.name)
 
 
 def whole_numbers(
@@ -740,7 +826,8 @@ def _unit(times):
 
 def _parent_cells(column, codes, parents):
     "For each synthetic row the cell of a parent: the first's where the code is that, else the second's."
-    known = pd.factorize(column if is_bool_dtype(column.dtype) else cell_texts(column).fillna(no_cell))[0]
+    truths = out_of_arrow(column)
+    known = pd.factorize(truths if is_bool_dtype(truths.dtype) else cell_texts(column).fillna(no_cell))[0]
     first, second = parents.T
     chosen = np.where(known[second] == np.rint(codes), second, first)
     return column.iloc[chosen]
@@ -748,6 +835,59 @@ def _parent_cells(column, codes, parents):
 
 TableCoder.made = _made
 TableCoder._unscaled = _unscaled
+
+
+def typed_cells(
+    made,  # synthetic cells of a column, as `TableCoder.made` gives them, (m,)
+    column,  # the original ones, of one of Arrow's types, (n,)
+):
+    "Synthetic cells in Arrow's type of the column: numbers are rounded and stay in its range, a Series (m,)."
+    kind = column.dtype.pyarrow_dtype
+    if made.dtype == column.dtype:
+        return made
+    if made.isna().all():
+        return _series(pa.nulls(len(made), kind), made)
+    if is_text(column.dtype):
+        return made.astype(column.dtype)
+    if pa.types.is_dictionary(kind):
+        return column.iloc[_nearest(made, column)]
+    if pa.types.is_boolean(kind):
+        return made.astype("boolean").astype(column.dtype)
+    if pa.types.is_integer(kind) and is_integer_dtype(made.dtype):
+        return _series(pa.array(made, kind, from_pandas=True), made)
+    if pa.types.is_floating(kind):
+        values = numbers(made)[0].astype(kind.to_pandas_dtype())
+        return _series(pa.array(values, kind, from_pandas=True), made)
+    if not (pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
+        return _series(pa.array(made, from_pandas=True).cast(kind, safe=False), made)
+    bounds = pc.min_max(pa.array(column.array)).as_py()
+    unit = Decimal(1).scaleb(-kind.scale if pa.types.is_decimal(kind) else 0)
+    rounded = [
+        None
+        if np.isnan(value)
+        else min(max(Decimal(value).quantize(unit, context=_exact), bounds["min"]), bounds["max"])
+        for value in numbers(made)[0].tolist()
+    ]
+    if pa.types.is_integer(kind):
+        rounded = [None if value is None else int(value) for value in rounded]
+    return _series(pa.array(rounded, kind), made)
+
+
+_exact = Context(prec=1000)
+
+
+def _nearest(made, column):
+    "For each synthetic number or time the place of the nearest original cell: (m,)."
+    read = dates if is_datetime64_any_dtype(out_of_arrow(column).dtype) else lambda cells: pd.Series(numbers(cells)[0])
+    own, wanted = read(column).reset_index(drop=True), read(made).to_numpy()
+    own = own.dropna().sort_values()
+    values = own.to_numpy()
+    after = np.searchsorted(values, wanted).clip(1, max(len(values) - 1, 1))
+    before = after - 1
+    after = after.clip(max=len(values) - 1)
+    nearer = np.where(wanted - values[before] <= values[after] - wanted, before, after)
+    return own.index.to_numpy()[nearer]
+
 
 # %% ../nbs/25_columns.ipynb #9aa1140e
 most_told = 10  # categories of a column

@@ -53,22 +53,20 @@ from threading import Timer
 import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype, is_bool_dtype, is_datetime64_any_dtype, is_integer_dtype, is_numeric_dtype
-from pyarrow import parquet
-from pyarrow.types import is_boolean, is_integer
 from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
 from sklearn.neighbors import NearestNeighbors
 from tqdm.auto import tqdm
 
 from .balance import LearnedTable, fewest_table_rows, learn_table, with_added
-from .columns import cell_texts, listed, numbers, plain
+from .columns import cell_texts, listed, numbers, out_of_arrow, plain
 from .data import InputError
 from .experiment import adjusted, presets
 from .files import check_folder, hand_on, hidden, locked, write_files
 from .learn import most_value
 from .sampler import grown_table
 from .smote import SampledNeighbours
-from .tables import file_name, parquet_suffixes, read_table, separators, write_table
+from .tables import file_name, parquet_frame, parquet_suffixes, read_table, separators, write_table
 
 
 # %% ../nbs/38_partitions.ipynb #8d9f5975
@@ -99,7 +97,9 @@ class Header:
 def header_of(part):
     "The `Header` of a partition, a DataFrame."
     types = [_cells_are(part.iloc[:, place]) for place in range(part.shape[1])]
-    infinite = [name for name, column in part.select_dtypes("number").items() if np.isinf(numbers(column)[0]).any()]
+    read = {name: out_of_arrow(column) for name, column in part.items()}
+    typed = [name for name, column in read.items() if is_numeric_dtype(column.dtype)]
+    infinite = [name for name in typed if np.isinf(numbers(read[name])[0]).any()]
     return Header(len(part), types, infinite, part.iloc[:0])
 
 
@@ -107,6 +107,7 @@ def _cells_are(column):
     "What the cells of a column are, in a word; None where no cell holds a value."
     if column.isna().all():
         return None
+    column = out_of_arrow(column)
     if is_bool_dtype(column.dtype):
         return "truth values"
     if is_numeric_dtype(column.dtype):
@@ -705,26 +706,8 @@ def read_part(
     path,  # of one file
     sep=None,  # as for `read_table`
 ):
-    "A part as `read_table` gives it, but a Parquet file may be without rows, and its whole numbers stay whole."
-    if Path(path).suffix.lower() not in parquet_suffixes:
-        return read_table(path, sep)
-    try:
-        with open(path, "rb") as file:
-            told = parquet.ParquetFile(file)
-            rows, schema = told.metadata.num_rows, told.schema_arrow
-    except (OSError, ValueError):
-        return read_table(path, sep)  # which says what is wrong with it
-    if not rows:
-        empty = schema.empty_table().to_pandas()
-        return empty if isinstance(empty.index, pd.RangeIndex) else empty.reset_index()
-    table = read_table(path, sep)
-    for name in table.columns.intersection(schema.names):
-        kind, dtype = schema.field(name).type, table[name].dtype
-        if is_integer(kind) and dtype.kind == "f" or is_boolean(kind) and dtype.kind == "O":
-            nullable = "boolean" if is_boolean(kind) else str(kind).replace("uint", "UInt").replace("int", "Int")
-            column = parquet.read_table(path, columns=[name])
-            table[name] = column.to_pandas(types_mapper=lambda _: pd.api.types.pandas_dtype(nullable))[name].array
-    return table
+    "A part as `read_table` gives it, but a Parquet file may be without rows."
+    return parquet_frame(path) if Path(path).suffix.lower() in parquet_suffixes else read_table(path, sep)
 
 
 # %% ../nbs/38_partitions.ipynb #478d4b3e

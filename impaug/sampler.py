@@ -25,7 +25,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .checks import refuse_huge
-from .columns import TableCoder, counted, counted_from, whole_numbers
+from .columns import TableCoder, counted, counted_from, typed_cells, whole_numbers
 from .data import InputError, choose, scalers
 from .engine import one_thread
 from .experiment import Preset, adjusted, for_categories, presets
@@ -378,9 +378,14 @@ def grown_table(
         below, column = made[name], table[name]
         if below.isna().all() and len(below) and isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub":
             column = column.convert_dtypes()  # the numpy types of whole numbers and truth values have no missing value
-        below = below.astype(object if column.dtype == object else column.dtype)
+        if isinstance(column.dtype, pd.ArrowDtype):
+            below = typed_cells(below, column)
+        else:
+            below = below.astype(object if column.dtype == object else column.dtype)
         columns[name] = pd.concat([column, below], ignore_index=True)
-    return pd.DataFrame(columns, copy=False).set_axis(_longer(table.index, len(table) + len(made)))
+    grown = pd.DataFrame(columns, copy=False).set_axis(_longer(table.index, len(table) + len(made)))
+    grown.attrs = table.attrs
+    return grown
 
 
 def _as_given(grown, X):

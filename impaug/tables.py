@@ -16,16 +16,19 @@ __all__ = [
     "bytes_of",
     "check_parquet_size",
     "any_length",
+    "parquet_frame",
     "write_table",
 ]
 
 # %% ../nbs/36_tables.ipynb #0bdeea0f
 import codecs
 import csv
+import json
 import os
 import re
 import stat
 import sys
+from base64 import b64decode, b64encode
 from contextlib import contextmanager, nullcontext
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
@@ -40,7 +43,7 @@ from pyarrow import parquet
 from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 
 from .checks import bytes_of_cell, check_memory, free_memory
-from .columns import as_texts, is_text, number_texts, numbers, plain
+from .columns import as_texts, cell_texts, is_text, most_days, number_texts, numbers, out_of_arrow, plain
 from .data import InputError
 
 # %% ../nbs/36_tables.ipynb #bcd70420
@@ -192,11 +195,16 @@ def _checked_names(names, source):
         raise InputError(
             f"path: the first line of {source} holds numbers, not column names; put a line of names above it"
         )
-    repeated = given[given.duplicated()].unique()
+    _refuse_repeated(given, source)
+    return pd.Index(given, dtype=object)
+
+
+def _refuse_repeated(names, source):
+    "`InputError` where names of columns, a Series, repeat."
+    repeated = names[names.duplicated()].unique()
     if len(repeated):
         shown = ", ".join(repr(plain(name)) for name in repeated[:5])
         raise InputError(f"path: {source} repeats column names ({shown}); rename all but one of each")
-    return pd.Index(given, dtype=object)
 
 
 # %% ../nbs/36_tables.ipynb #5a1b0de5
@@ -291,23 +299,70 @@ def any_length():
 
 # %% ../nbs/36_tables.ipynb #ea814dc0
 def _read_parquet(path):
-    "A Parquet file; an index that is not a plain row number becomes columns."
+    "A Parquet file with rows and columns."
+    frame, source = parquet_frame(path), file_name(path)
+    if 0 in frame.shape:
+        raise InputError(f"path: {source} is empty; pass a table with columns and rows")
+    return frame
+
+
+def parquet_frame(
+    path,  # of a Parquet file, which may be without rows
+):
+    """The table in Arrow's own types, which its `attrs` remember with what the file says of them, for `write_table`.
+
+    An index of pandas that is not a plain row number becomes columns. `InputError` as in `read_table`."""
     source = file_name(path)
     check_parquet_size(path)
     try:
         with open(path, "rb") as file:
-            frame = pd.read_parquet(file, engine="pyarrow")
+            table = parquet.ParquetFile(file).read()
+        table.validate(full=True)
     except OSError as e:
         raise InputError(
             f"path: cannot read {source} ({e.strerror or 'damaged'}); pass a Parquet file that you may read"
         ) from None
-    except (ValueError, NotImplementedError) as e:
+    except (ValueError, NotImplementedError, pa.ArrowException) as e:
         raise InputError(f"path: {source} is no Parquet file ({plain(e, 80)}); pass one, or the table as CSV") from None
-    if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.reset_index()
-    if 0 in frame.shape:
-        raise InputError(f"path: {source} is empty; pass a table with columns and rows")
-    return frame.set_axis(_checked_names([str(name) for name in frame.columns], source), axis=1)
+    order = _index_first(table.schema)
+    names = pd.Series(list(order.values()), dtype=object)
+    _refuse_repeated(names, source)
+    columns = [_held(table.column(place)) for place in order]
+    frame = pd.DataFrame(dict(enumerate(map(pd.arrays.ArrowExtensionArray, columns))))
+    fields = [table.schema.field(place).with_name(name) for place, name in order.items()]
+    schema = pa.schema(fields, table.schema.metadata)
+    frame.attrs["parquet"] = b64encode(schema.serialize()).decode()  # pandas writes attrs as JSON
+    return frame.set_axis(pd.Index(names, dtype=object), axis=1)
+
+
+def _told_by_pandas(schema):
+    "What pandas wrote of its columns into a file: {field: description}, and the fields of its index, a list."
+    try:
+        told = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        columns = {column.get("field_name", column["name"]): column for column in told["columns"]}
+        index = [field for field in told["index_columns"] if isinstance(field, str) and field in schema.names]
+        return columns, index
+    except (ValueError, TypeError, KeyError, AttributeError):  # written by others
+        return {}, []
+
+
+def _index_first(schema):
+    "{number of a field: its name}, those of an index first, under the names that `DataFrame.reset_index` gives."
+    told, index = _told_by_pandas(schema)
+    names = {}
+    for level, field in enumerate(index):
+        unnamed = f"level_{level}" if len(index) > 1 or "index" in schema.names else "index"
+        name = told.get(field, {}).get("name")
+        names[schema.names.index(field)] = unnamed if name is None else str(name)
+    return names | {place: name for place, name in enumerate(schema.names) if place not in names}
+
+
+def _held(cells):
+    "Arrow's cells in a type that a column of pandas can have."
+    if isinstance(cells.type, pa.BaseExtensionType):
+        return pa.chunked_array([chunk.storage for chunk in cells.chunks], cells.type.storage_type)
+    views = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}
+    return cells.cast(views[str(cells.type)]) if str(cells.type) in views else cells
 
 
 # %% ../nbs/36_tables.ipynb #a5e7838e
@@ -321,11 +376,14 @@ def write_table(
     "Write the table to `file` in the format of `path`, a batch of rows at a time."
     sep = separator(path, sep)
     if sep is None:
+        if "parquet" in table.attrs:
+            parquet.write_table(_arrow_table(table, aside), file)
+            return
         columns = {name: _typed(table[name], name in aside) for name in table.columns}
         pd.DataFrame(columns, copy=False).to_parquet(file, engine="pyarrow", index=False)
         return
     file.write(_lines([pa.array([str(name)], pa.large_string()) for name in table.columns], sep))
-    days = [_only_days(column) for _, column in table.items()]
+    days = [_only_days(out_of_arrow(column)) for _, column in table.items()]
     for start in range(0, len(table), rows_at_once):
         part = table.iloc[start : start + rows_at_once]
         file.write(_lines([_written(column, alone) for (_, column), alone in zip(part.items(), days)], sep))
@@ -340,22 +398,42 @@ def _only_days(column):
 
 def _written(column, days):
     "The cells of some rows of a column, which is of `days` or not, as text, empty where missing: an Arrow array (n,)."
+    column = out_of_arrow(column)
     if column.dtype == np.float64:
         texts = pc.if_else(pa.array(column.isna().to_numpy()), "", number_texts(column.to_numpy(dtype=np.float64)))
-    elif column.dtype == np.float32:
+    elif column.dtype in (np.float32, np.float16):
         written = column.to_numpy().astype(str).astype(object)
         texts = pa.array(written, pa.large_string(), mask=column.isna().to_numpy())
     elif is_integer_dtype(column.dtype):
         texts = pa.array(column, from_pandas=True)
-    elif is_text(column.dtype) or column.dtype == object:
+    elif column.dtype == object or isinstance(column.dtype, pd.ArrowDtype | pd.StringDtype):
         texts = as_texts(column)
+    elif _beyond_pandas(column):
+        zone = "Z" if isinstance(column.dtype, pd.DatetimeTZDtype) else ""
+        written = [None if np.isnat(cell) else f"{cell}{zone}" for cell in _in_utc(column).to_numpy()]
+        texts = pa.array(written, pa.large_string())
     else:  # as pandas writes dates, say
         clock = "%Y-%m-%d %H:%M:%S" if _only_days(column) and not days else None  # which pandas leaves out at midnight
         lines = column.to_csv(index=False, header=False, quoting=csv.QUOTE_ALL, lineterminator="\n", date_format=clock)
-        texts = pa.array([cell for (cell,) in csv.reader(StringIO(lines, newline=""))], pa.large_string())
+        with any_length():
+            texts = pa.array([cell for (cell,) in csv.reader(StringIO(lines, newline=""))], pa.large_string())
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
     return pc.fill_null(texts.cast(pa.large_string()), "")
+
+
+def _beyond_pandas(column):
+    "Whether there are durations or times among the cells that pandas cannot write."
+    if column.dtype.kind == "m":
+        return bool((column.abs() > pd.Timedelta(days=most_days)).any())
+    if column.dtype.kind != "M":
+        return False
+    days = _in_utc(column).dropna().to_numpy().astype("datetime64[D]")
+    return bool(((days < np.datetime64("0001-01-02")) | (days > np.datetime64("9999-12-30"))).any())
+
+
+def _in_utc(column):
+    return column.dt.tz_convert(None) if isinstance(column.dtype, pd.DatetimeTZDtype) else column
 
 
 def _lines(columns, sep):
@@ -382,13 +460,85 @@ def _joined(*texts, by):
     return pc.binary_join_element_wise(*texts, _text(by))
 
 
+def _arrow_table(table, aside):
+    "A table that came from a Parquet file as Arrow's, each column in the type and under the description it had."
+    schema = pa.ipc.read_schema(pa.py_buffer(b64decode(table.attrs["parquet"])))
+    told, fields, columns, descriptions = _told_by_pandas(schema)[0], [], [], []
+    for name, column in table.items():
+        known = name in schema.names and isinstance(column.dtype, pd.ArrowDtype)
+        cells = _as_stored(column, schema.field(name).type) if known else None
+        if cells is None:
+            cells = pa.chunked_array([pa.array(_typed(column, name in aside), from_pandas=True)])
+            field = pa.field(name, cells.type)
+        else:
+            field = schema.field(name)
+            if cells.null_count:
+                cells = cells.cast(_with_gaps(field.type))
+                field = field.with_type(cells.type).with_nullable(True)
+        fields.append(field)
+        columns.append(cells)
+        descriptions.append(_described(field, cells, told.get(name)))
+    whole = dict(index_columns=[], column_indexes=[_text_labels], columns=descriptions, pandas_version=pd.__version__)
+    metadata = (schema.metadata or {}) | {b"pandas": json.dumps(whole).encode()}
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata))
+
+
+_text_labels = dict(
+    name=None, field_name=None, pandas_type="unicode", numpy_type="object", metadata=dict(encoding="UTF-8")
+)
+
+
+def _with_gaps(kind):
+    "An Arrow type that has room for missing cells: a struct needs it in all its fields."
+    if not pa.types.is_struct(kind):
+        return kind
+    return pa.struct([pa.field(one.name, _with_gaps(one.type), metadata=one.metadata) for one in kind])
+
+
+def _as_stored(column, kind):
+    "The cells of a column in the Arrow type `kind` that they had in the file; None where they are something else now."
+    cells = pa.array(column.array)
+    cells = pa.chunked_array([cells]) if isinstance(cells, pa.Array) else cells
+    if isinstance(kind, pa.BaseExtensionType) and cells.type == kind.storage_type:
+        return pa.chunked_array([pa.ExtensionArray.from_storage(kind, chunk) for chunk in cells.chunks], kind)
+    if str(kind) in ("string_view", "binary_view"):
+        return cells.cast(kind)
+    return cells if cells.type == kind else None
+
+
+def _described(field, cells, told):
+    "What pandas is told of a column: as it was, but whole numbers and truth values with missing cells are nullable."
+    whole = pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)
+    if told is None:
+        told = dict(pandas_type=str(field.type), numpy_type=str(field.type) if whole else "object", metadata=None)
+    if whole and cells.null_count and told["numpy_type"] == str(field.type):
+        nullable = "boolean" if told["numpy_type"] == "bool" else told["numpy_type"].replace("i", "I", 1)
+        told = told | dict(numpy_type=nullable.replace("uI", "UI"))
+    return told | dict(name=field.name, field_name=field.name)
+
+
 def _typed(column, aside):
     "A column in the type that Parquet shall hold."
     if is_text(column.dtype):
-        return column.astype("string") if aside else numbers(column)[0]
+        return column.astype("string") if aside else _exact(column)
     if column.dtype != object:
         return column
     if not aside:
         return numbers(column)[0]
     whole = infer_dtype(column, skipna=True) == "integer"  # which `convert_dtypes` rounds where they are large
     return column.astype("Int64") if whole else column.convert_dtypes()
+
+
+def _exact(column):
+    "Texts that are all numbers as floats; where these would change large whole numbers, as integers or as texts."
+    values, cells = numbers(column)[0], cell_texts(column)
+    large = len(values) and np.nanmax(np.abs(values), initial=0) > 2**53
+    if not large or not pc.all(pc.match_substring_regex(as_texts(cells), r"^[+-]?[0-9]+$")).as_py():
+        return values
+    texts = pc.utf8_ltrim(as_texts(cells), characters="+")
+    for kind in (pa.int64(), pa.uint64()):
+        try:
+            return pd.Series(pd.arrays.ArrowExtensionArray(texts.cast(kind)))
+        except pa.ArrowInvalid:  # out of its range
+            continue
+    return column.astype("string")

@@ -1,15 +1,17 @@
 """What is left when something goes wrong while results are written: the old files or the new ones, never a mixture.
 
-FAULTS is how many processes are killed at random moments (a few by default), FAULTS_SEED the seed of the moments."""
+FAULTS is how many processes are killed at random moments, and how many pairs race (ten by default); FAULTS_SEED is
+the seed of the moments."""
 
 import errno
 import os
 import resource
+import signal
 import stat
-import subprocess
-import sys
 import threading
 import time
+from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -21,27 +23,24 @@ from impaug.data import InputError
 from impaug.files import check_targets, write_files
 from impaug.partitions import whole_folder
 
-kills, seed = int(os.environ.get("FAULTS", 5)), int(os.environ.get("FAULTS_SEED", 0))
+kills = races = int(os.environ.get("FAULTS", 10))
+seed = int(os.environ.get("FAULTS_SEED", 0))
 names = ("a.csv", "b.png", "c.html")
 length = 200_000
 
-# writes three files of one letter, over and over, and says on its first line that it has begun
-writer = f"""
-import sys
-from impaug.files import write_files
-letters = sys.argv[2]
-print("begun", flush=True)
-for turn in range(int(sys.argv[3])):
-    letter = letters[turn % len(letters)]
-    write_files(sys.argv[1], {{name: letter * {length} for name in {names}}})
-"""
+
+def write_on(folder, letters, turns):
+    "Three files of one letter, over and over."
+    with suppress(KeyboardInterrupt):
+        for turn in range(turns):
+            letter = letters[turn % len(letters)]
+            write_files(folder, dict.fromkeys(names, letter * length))
 
 
-def started(folder, letters, turns):
-    process = subprocess.Popen(
-        [sys.executable, "-c", writer, str(folder), letters, str(turns)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    process.stdout.readline()
+def started(folder, letters, turns=1_000_000):
+    "A process that writes on."
+    process = get_context("fork").Process(target=write_on, args=(folder, letters, turns))
+    process.start()
     return process
 
 
@@ -57,35 +56,34 @@ def contents(folder):
 
 def test_a_kill_leaves_whole_files_and_hidden_ones_at_most(tmp_path):
     random = np.random.default_rng(seed)
-    process = started(tmp_path, "xy", 1_000_000)
+    write_on(tmp_path, "x", 1)
     for _ in range(kills):
-        while len(contents(tmp_path)) < len(names):
-            time.sleep(0.01)
-        time.sleep(random.uniform(0, 0.3))
+        process = started(tmp_path, "yx")
+        time.sleep(random.uniform(0, 0.1))
         process.kill()
-        process.communicate()
+        process.join(60)
         assert set(contents(tmp_path)) == set(names)
         assert set(contents(tmp_path).values()) <= {"x", "y"}
         for path in tmp_path.glob(".*"):
             assert path.name.startswith(".impaug-")
-        process = started(tmp_path, "xy", 1_000_000)
-    process.kill()
-    process.communicate()
 
 
 def test_an_interrupt_leaves_no_temporary_file(tmp_path):
-    process = started(tmp_path, "xy", 1_000_000)
-    time.sleep(0.2)
-    process.send_signal(2)
-    process.communicate(timeout=60)
+    process = started(tmp_path, "xy")
+    while len(contents(tmp_path)) < len(names):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(60)
+    assert process.exitcode == 0
     assert not list(tmp_path.glob(".*"))
 
 
 def test_two_processes_at_once_do_not_mix(tmp_path):
-    for _ in range(2):
-        both = [started(tmp_path, letter, 25) for letter in "xy"]
+    for _ in range(races):
+        both = [started(tmp_path, letter, 3) for letter in "xy"]
         for process in both:
-            assert process.communicate(timeout=60)[1] == b""
+            process.join(60)
+            assert process.exitcode == 0
         found = contents(tmp_path)
         assert set(found) == set(names) and len(set(found.values())) == 1
         assert not list(tmp_path.glob(".*"))

@@ -43,6 +43,7 @@ d = {
             "impaug.cli.balance": ("cli.html#balance", "impaug/cli.py"),
             "impaug.cli.check_outputs": ("cli.html#check_outputs", "impaug/cli.py"),
             "impaug.cli.closing_lines": ("cli.html#closing_lines", "impaug/cli.py"),
+            "impaug.cli.interrupted": ("cli.html#interrupted", "impaug/cli.py"),
             "impaug.cli.json_target": ("cli.html#json_target", "impaug/cli.py"),
             "impaug.cli.main": ("cli.html#main", "impaug/cli.py"),
             "impaug.cli.parse_groups": ("cli.html#parse_groups", "impaug/cli.py"),
@@ -52,6 +53,7 @@ d = {
             "impaug.cli.report": ("cli.html#report", "impaug/cli.py"),
             "impaug.cli.say_doubts": ("cli.html#say_doubts", "impaug/cli.py"),
             "impaug.cli.study": ("cli.html#study", "impaug/cli.py"),
+            "impaug.cli.takes_more": ("cli.html#takes_more", "impaug/cli.py"),
             "impaug.cli.to_standard_output": ("cli.html#to_standard_output", "impaug/cli.py"),
             "impaug.cli.uninterrupted": ("cli.html#uninterrupted", "impaug/cli.py"),
             "impaug.cli.warnings_of": ("cli.html#warnings_of", "impaug/cli.py"),
@@ -237,6 +239,7 @@ d = {
         },
         "impaug.files": {
             "impaug.files.check_folder": ("files.html#check_folder", "impaug/files.py"),
+            "impaug.files.remove_unfinished": ("files.html#remove_unfinished", "impaug/files.py"),
             "impaug.files.write_files": ("files.html#write_files", "impaug/files.py"),
         },
         "impaug.groups": {
@@ -653,6 +656,19 @@ d = {
             "impaug.smote.oversample": ("smote.html#oversample", "impaug/smote.py"),
             "impaug.smote.oversample_groups": ("smote.html#oversample_groups", "impaug/smote.py"),
             "impaug.smote.parents_by_place": ("smote.html#parents_by_place", "impaug/smote.py"),
+        },
+        "impaug.start": {
+            "impaug.start.Ending": ("start.html#ending", "impaug/start.py"),
+            "impaug.start.Ending.__init__": ("start.html#ending.__init__", "impaug/start.py"),
+            "impaug.start.Ending.answer": ("start.html#ending.answer", "impaug/start.py"),
+            "impaug.start.Ending.end": ("start.html#ending.end", "impaug/start.py"),
+            "impaug.start.Ending.leave": ("start.html#ending.leave", "impaug/start.py"),
+            "impaug.start.Ending.listen": ("start.html#ending.listen", "impaug/start.py"),
+            "impaug.start.Ending.watch": ("start.html#ending.watch", "impaug/start.py"),
+            "impaug.start.Messages": ("start.html#messages", "impaug/start.py"),
+            "impaug.start.Messages.write": ("start.html#messages.write", "impaug/start.py"),
+            "impaug.start.main": ("start.html#main", "impaug/start.py"),
+            "impaug.start.open_streams": ("start.html#open_streams", "impaug/start.py"),
         },
         "impaug.study": {
             "impaug.study.Answer": ("study.html#answer", "impaug/study.py"),

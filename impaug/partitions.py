@@ -65,7 +65,7 @@ from .balance import LearnedTable, fewest_table_rows, learn_table, with_added
 from .columns import cell_texts, listed, numbers, plain
 from .data import InputError
 from .experiment import adjusted, presets
-from .files import check_folder, write_files
+from .files import check_folder, in_place, unfinished, write_files
 from .learn import most_value
 from .sampler import grown_table
 from .smote import SampledNeighbours
@@ -767,6 +767,7 @@ def whole_folder(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:100]}-"))
+        unfinished.add(made)
         made.chmod(0o755)
     except OSError as error:
         raise InputError(f"out: cannot write to {out.parent} ({error.strerror}); pass another folder") from None
@@ -774,10 +775,12 @@ def whole_folder(
         yield made
         if any(made.iterdir()):
             _put(made, out)
+            in_place.append(out)
     except InputError as error:
         raise InputError(str(error).replace(str(made), str(out))) from None
     finally:
         shutil.rmtree(made, ignore_errors=True)
+        unfinished.discard(made)
 
 
 def _put(made, out):

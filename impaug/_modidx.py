@@ -643,6 +643,7 @@ d = {
             "impaug.smote.Balanced": ("smote.html#balanced", "impaug/smote.py"),
             "impaug.smote.SampledNeighbours": ("smote.html#sampledneighbours", "impaug/smote.py"),
             "impaug.smote.SampledNeighbours.__init__": ("smote.html#sampledneighbours.__init__", "impaug/smote.py"),
+            "impaug.smote.SampledNeighbours._searched": ("smote.html#sampledneighbours._searched", "impaug/smote.py"),
             "impaug.smote.SampledNeighbours.fit": ("smote.html#sampledneighbours.fit", "impaug/smote.py"),
             "impaug.smote.SampledNeighbours.kneighbors": ("smote.html#sampledneighbours.kneighbors", "impaug/smote.py"),
             "impaug.smote._check_classes": ("smote.html#_check_classes", "impaug/smote.py"),

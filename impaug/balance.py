@@ -301,6 +301,7 @@ def balance_table(
     explanations, (cells, categorical) = found.explained(read, learned.pseudo_labels), coder.cells(read)
     del read  # a copy of the table, which need not be there beside the balanced one
     options = dict(k_neighbors=found.preset.k_neighbors, seed=seed, sampling_strategy=sampling_strategy)
+    options |= dict(verbose=verbose)
     balanced = oversample_groups(cells, learned.pseudo_labels, categorical=categorical, **options)
     del cells
     grown = grown_table(table, coder.made(table, balanced.X[len(table) :], balanced.parents))

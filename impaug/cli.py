@@ -28,6 +28,8 @@ __all__ = [
     "closing_lines",
     "told",
     "main",
+    "interrupted",
+    "takes_more",
 ]
 
 # %% ../nbs/40_cli.ipynb #bb0e3f55
@@ -48,7 +50,7 @@ from .checks import check_jobs, check_restarts
 from .columns import kind_names, plain
 from .data import InputError, choose, load_wisconsin
 from .experiment import presets
-from .files import check_folder, check_targets, write_files
+from .files import check_folder, check_targets, in_place, write_files
 from .page import draw_balance, figure_bytes, figure_formats, report_page
 from .partitions import balance_parts, in_parts
 from .runs import draw, record, run_preset, summary
@@ -472,6 +474,8 @@ def check_outputs(
     for option in ("plot", "report"):
         if outputs.get(option) == "-":
             raise InputError(f"{option}: standard output takes the table alone; pass the name of a file")
+    if outputs["out"] == "-" and getattr(sys.stdout, "name", None) == os.devnull:  # as `impaug.start` opens it
+        raise InputError("out: standard output is closed; pass the name of a file")
     separator(outputs["out"], sep, "out")  # an unknown format is refused before anything is learned
     if outputs.get("plot"):
         choose(figure_formats, Path(outputs["plot"]).suffix, "plot")
@@ -564,8 +568,10 @@ most_said = 2000  # characters
 def main(
     args=None,  # list of text; the process's own arguments by default
 ):
-    "Entry point of the `impaug` command."
+    "Entry point of the `impaug` command, but for what `impaug.start` does for its process."
     args = sys.argv[1:] if args is None else args
+    in_place.clear()
+    code = 2
     try:
         sys.exit(app(args, prog_name="impaug", standalone_mode=False) or 0)
     except InputError as e:
@@ -573,7 +579,26 @@ def main(
     except click.ClickException as e:
         message = told(e, args)
     except (KeyboardInterrupt, click.Abort):
-        print("impaug: interrupted; nothing was written", file=sys.stderr)
-        sys.exit(130)
+        code, message = 130, interrupted()
+    except OSError as e:
+        if takes_more(sys.stdout):
+            raise
+        message = f"standard output does not take all that was to be shown ({e.strerror})"
     print(f"impaug: {message}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(code)
+
+
+def interrupted():
+    "What is said at the end of an interrupted command."
+    return "interrupted; " + (f"{len(in_place)} outputs are in place" if in_place else "nothing was written")
+
+
+def takes_more(stream):
+    "Whether text can be written to an open stream. One that takes no more leads nowhere from here on."
+    try:
+        stream.write("\n")
+        stream.flush()
+        return True
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python tries again on its way out
+        return False

@@ -62,7 +62,7 @@ from .balance import LearnedTable, fewest_table_rows, learn_table, with_added
 from .columns import cell_texts, listed, numbers, out_of_arrow, plain
 from .data import InputError
 from .experiment import adjusted, presets
-from .files import check_folder, hand_on, hidden, locked, write_files
+from .files import check_folder, hand_on, hidden, in_place, locked, unfinished, write_files
 from .learn import most_value
 from .sampler import grown_table
 from .smote import SampledNeighbours
@@ -749,6 +749,7 @@ def whole_folder(
 
     `InputError` where the disk refuses, or somebody else has written to `out` meanwhile."""
     made, found = hidden(out.parent), _state(out)
+    unfinished.add(made)
     try:
         with _refused(out):
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -757,10 +758,12 @@ def whole_folder(
         with _refused(out):
             if any(made.iterdir()):
                 _put(made, out, found)
+                in_place.append(out)
     except InputError as error:
         raise InputError(str(error).replace(str(made), str(out))) from None
     finally:
         shutil.rmtree(made, ignore_errors=True)
+        unfinished.discard(made)
 
 
 @contextmanager

@@ -120,7 +120,7 @@ def outcome(door, preset, rule, folder, capfd):
         return door(preset, rule, folder)
     except InputError as refusal:
         said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("impaug: ")]
-        return str(refusal) or said[-1].removeprefix("impaug: ")
+        return str(refusal) or said[-1].removeprefix("impaug: ").removeprefix("--")  # which the command line adds
 
 
 def assert_same(one, other, door):

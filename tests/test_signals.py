@@ -81,7 +81,7 @@ def test_a_signal_ends_any_phase_with_one_line_and_leaves_nothing(phase, number,
         ("--help", "> /dev/full", 2, "standard output does not take"),
         ("--version", ">&- 2>&- <&-", 0, ""),
         ("report --nonsense", "2> /dev/full", 2, ""),
-        ("balance - -o -", ">&-", 2, "out: standard output is closed"),
+        ("balance - -o -", ">&-", 2, "-o: standard output is closed"),
         ("balance - -o x.csv", "<&-", 2, "standard input is empty"),
     ],
 )

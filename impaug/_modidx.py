@@ -98,6 +98,7 @@ d = {
             "impaug.columns._Numbers.tell_holes": ("columns.html#_numbers.tell_holes", "impaug/columns.py"),
             "impaug.columns._Numbers.transform": ("columns.html#_numbers.transform", "impaug/columns.py"),
             "impaug.columns._as_given": ("columns.html#_as_given", "impaug/columns.py"),
+            "impaug.columns._beginnings": ("columns.html#_beginnings", "impaug/columns.py"),
             "impaug.columns._by_frequency": ("columns.html#_by_frequency", "impaug/columns.py"),
             "impaug.columns._cells": ("columns.html#_cells", "impaug/columns.py"),
             "impaug.columns._date_block": ("columns.html#_date_block", "impaug/columns.py"),

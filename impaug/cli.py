@@ -580,6 +580,8 @@ def main(
         message = told(e, args)
     except (KeyboardInterrupt, click.Abort):
         code, message = 130, interrupted()
+    except MemoryError:  # Arrow's, too
+        message = "too little memory for this table; pass part of the rows, or the table in parts (a folder of files)"
     except OSError as e:
         if takes_more(sys.stdout):
             raise

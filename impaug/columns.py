@@ -15,6 +15,7 @@ __all__ = [
     "enough_related",
     "most_text_columns",
     "no_cell",
+    "most_characters",
     "most_told",
     "plain",
     "is_text",
@@ -457,6 +458,13 @@ def _date_block():
 
 # %% ../nbs/25_columns.ipynb #46b4754c
 no_cell = "(missing)"  # the category of missing cells
+most_characters = 10_000  # of a text are learned from
+
+
+def _beginnings(column):
+    "Texts as strings, `no_cell` where missing, without what comes after `most_characters` of them."
+    texts = pc.utf8_slice_codeunits(as_texts(cell_texts(column)), 0, most_characters)
+    return texts.to_pandas().set_axis(column.index).rename(column.name).fillna(no_cell).astype(str)
 
 
 class TableCoder(TransformerMixin, BaseEstimator):
@@ -520,7 +528,7 @@ class TableCoder(TransformerMixin, BaseEstimator):
             self.categories_ = _Categories().fit(texts)
         self.blocks_, self.middle_ = {}, {}
         for name in self.used("text"):
-            self.blocks_[name] = _text_block(len(X)).fit(cell_texts(X[name]).fillna(no_cell).astype(str))
+            self.blocks_[name] = _text_block(len(X)).fit(_beginnings(X[name]))
         for name in self.used("date"):
             when = dates(X[name])
             self.middle_[name] = when.median()
@@ -540,7 +548,7 @@ class TableCoder(TransformerMixin, BaseEstimator):
         if self.categories_:
             blocks.append(self.categories_.transform(self._known(self._texts(X))))
         for name in self.used("text"):
-            blocks.append(self.blocks_[name].transform(cell_texts(X[name]).fillna(no_cell).astype(str)))
+            blocks.append(self.blocks_[name].transform(_beginnings(X[name])))
         for name in self.used("date"):
             blocks.append(self.blocks_[name].transform(dates(X[name]).fillna(self.middle_[name])))
         return np.hstack(blocks) if len(blocks) > 1 else blocks[0]

@@ -257,3 +257,13 @@ def test_a_cell_of_any_length_comes_back(folder, capfd, monkeypatch, quote):
     (folder / "long.csv").write_text("a,name\n" + "".join(lines))
     assert here(capfd, folder / "long.csv", "-o", folder / "out.csv", "--id", "name", *light)[0] == 0
     assert pd.read_csv(folder / "out.csv").name[:60].tolist() == table.name.tolist()
+
+
+def test_a_table_that_memory_does_not_hold_costs_one_line(folder, monkeypatch, capfd):
+    def no_memory(*args, **kwargs):
+        raise pa.lib.ArrowMemoryError("malloc failed")
+
+    (folder / "table.csv").write_text("a,b\n1,2\n3,4\n")
+    monkeypatch.setattr(impaug.cli, "read_table", no_memory)
+    assert_refused(here(capfd, folder / "table.csv", "-o", folder / "out.csv"), "too little memory for this table")
+    assert not (folder / "out.csv").exists()

@@ -78,6 +78,18 @@ def test_an_interrupt_leaves_no_temporary_file(tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+def test_files_are_moved_only_by_who_holds_the_lock(tmp_path):
+    write_files(tmp_path, dict.fromkeys(names, "a"))
+    with files.locked([tmp_path]):
+        second = threading.Thread(target=write_files, args=(tmp_path, dict.fromkeys(names, "b")))
+        second.start()
+        second.join(1)
+        assert second.is_alive()
+        assert {name: (tmp_path / name).read_text() for name in names} == dict.fromkeys(names, "a")
+    second.join(60)
+    assert {name: (tmp_path / name).read_text() for name in names} == dict.fromkeys(names, "b")
+
+
 def test_two_processes_at_once_do_not_mix(tmp_path):
     for _ in range(races):
         both = [started(tmp_path, letter, 3) for letter in "xy"]

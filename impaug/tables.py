@@ -65,7 +65,7 @@ def separator(
             f"{argument}: cannot tell the format of {file_name(path)} from its suffix; name it .csv, .tsv or .parquet, "
             "or pass sep (--sep)"
         )
-    if sep is not None and (len(sep) != 1 or sep in '"\r\n'):
+    if sep is not None and (len(sep) != 1 or sep in '"\r\n\0'):
         raise InputError(f"sep: {sep!r} is not one character that can stand between cells; pass for example ';'")
     return sep or separators[suffix]
 

@@ -82,6 +82,7 @@ def test_one_column_is_drawn_and_written_about(folder, capfd, monkeypatch):
         (["balance", "in.csv", "-o", "o.csv", "--restarts", "1000000000"], "is not in the range 1<=x<=10000"),
         (["report", "--jobs", "0"], "--jobs: 0 is no number of processes"),
         (["study", "--jobs=0"], "--jobs: 0 is no number of processes"),
+        (["balance", "in.csv", "-o", "o.csv", "--sep", "\0"], "--sep: '\\x00' is not one character"),
         (["balance", "in.csv", "-o", "o.csv", "--jobs", "0"], "--jobs: 0 is no number of processes"),
         (
             ["balance", "in.csv", "-o", "o.csv", "--jobs", "99999999"],

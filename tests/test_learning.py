@@ -94,8 +94,10 @@ def test_each_of_several_seeds_keeps_what_is_its_own():
     single = replace(light, restarts=1)
     for seed, learned in zip([1, 2], learn(rows, single, [1, 2], monitor=keep)):
         np.testing.assert_array_equal(learned.monitored[-1], learned.partitions)
-        alone = learn(rows, single, seed)
-        np.testing.assert_allclose(learned.predict_proba(rows), alone.predict_proba(rows), atol=1e-3)
+        alone = learn(
+            rows, single, seed
+        )  # trained in a batch of another shape: rounding differs, and training adds to it
+        np.testing.assert_allclose(learned.predict_proba(rows), alone.predict_proba(rows), atol=0.02)
 
 
 def test_epochs_and_batch_follow_from_the_rows():
@@ -504,8 +506,9 @@ clouds = round_clouds(0, n=300, columns=3)[0]
     "X, said",
     [
         (clouds[:20], "not compared"),
-        (clouds * 1e300, ""),
-        (clouds * [1e300, 1, 1e-300], ""),
+        (clouds * 1e140, ""),
+        (clouds * [1e140, 1, 1e-300], ""),
+        (clouds * [1, 1e300, 1], "numbers beyond 1e+150 in '1'"),
         (clouds * 1e-300, "no column varies by more than rounding does"),
         (np.ones((100, 3)), "no column varies"),
         (np.repeat([[0.0, 0.0], [1.0, 1.0]], [70, 30], axis=0), no_second_group),
@@ -513,7 +516,18 @@ clouds = round_clouds(0, n=300, columns=3)[0]
         (np.random.default_rng(0).integers(0, 2, size=(200, 6)).astype(float), no_second_group),
         (np.random.default_rng(0).normal(size=(150, 1)) + np.repeat([[0], [12]], [100, 50], axis=0), ""),
     ],
-    ids=["few rows", "huge", "huge and tiny", "tiny", "alike", "two rows", "one column", "binary", "two groups"],
+    ids=[
+        "few rows",
+        "large",
+        "large and tiny",
+        "huge",
+        "tiny",
+        "alike",
+        "two rows",
+        "one column",
+        "binary",
+        "two groups",
+    ],
 )
 @pytest.mark.filterwarnings("ignore:the pseudo labels are in doubt")
 def test_odd_tables_are_refused_or_answered_with_finite_importance(X, said):

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from sklearn.metrics import normalized_mutual_info_score
+from tqdm.auto import tqdm
 
 from .columns import Kind, TableCoder, cell_texts, is_text, kind_of, listed, plain, read_numbers
 from .data import InputError
@@ -43,6 +44,7 @@ def column_kinds(
     target=None,  # column of true labels: set aside, only to score
     id=(),  # columns of identifiers: set aside
     kinds=None,  # {column: one of `impaug.columns.kind_names`}, where the caller knows better
+    verbose=False,  # show a progress bar where it takes more than a second
 ):
     """What each column is taken for, a row a column: a DataFrame (column, taken_for, why, cells, missing, lowest,
     highest). `InputError` for a column that the table lacks, or that cannot be what is given."""
@@ -51,7 +53,7 @@ def column_kinds(
     _check_names(table, "id", id)
     _check_names(table, "kinds", given)
     rows = []
-    for name in table.columns:
+    for name in tqdm(table.columns, desc="columns", unit="column", delay=1, disable=not verbose):
         kind = _labels(table[name]) if name == target else kind_of(table[name], given.get(name))
         rows.append(
             dict(
@@ -214,7 +216,7 @@ def learn_table(
     n_jobs=None,
 ):
     "What is learned from the rows of a table: a `LearnedTable`. `InputError` as in `balance_table`."
-    taken = column_kinds(table, target, id, kinds)
+    taken = column_kinds(table, target, id, kinds, verbose)
     check_table(table, taken)
     check_number(n_groups, len(table))
     preset = adjusted(preset, threshold=threshold, restarts=restarts, learn_rows=learn_rows)
@@ -224,9 +226,9 @@ def learn_table(
         announce(taken, said)
     given = dict.fromkeys(id, "id") | (kinds or {}) | dict.fromkeys(_numbers_in_text(table, taken), "number")
     read = with_numbers(table, taken)
-    coder = TableCoder(given, () if target is None else (target,), preset.scaling, preset.missing).fit(read)
+    coder = TableCoder(given, () if target is None else (target,), preset.scaling, preset.missing, verbose)
+    rows = coder.fit_transform(read)
     preset = for_categories(preset) if coder.coded_ else preset
-    rows = coder.transform(read)
     del read  # as large as the rows, which are what is needed from here
     varying = np.ptp(rows, axis=0) > 0
     rows = rows if varying.all() else rows[:, varying]

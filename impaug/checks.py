@@ -8,6 +8,7 @@ __all__ = [
     "bytes_of_cell",
     "bytes_of_process",
     "bytes_of_place",
+    "container",
     "refuse_text",
     "refuse_huge",
     "plain_rows",
@@ -20,6 +21,9 @@ __all__ = [
 ]
 
 # %% ../nbs/21_checks.ipynb #30a334af
+import math
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import psutil
@@ -146,9 +150,32 @@ bytes_of_process = 200e6  # of one that has imported PyTorch
 bytes_of_place = 16  # of one row in one restart: importance and probabilities
 
 
+container = Path("/sys/fs/cgroup")  # where Linux tells what a container may take
+
+
 def free_memory():
-    "Bytes that this machine has free."
-    return psutil.virtual_memory().available
+    "Bytes that this machine has free, fewer where the process or its container may not take as many."
+    return min(psutil.virtual_memory().available, _left_to_process(), _left_to_container())
+
+
+def _left_to_process():
+    "Bytes until the limit of `ulimit -v`; infinity without one."
+    if not hasattr(psutil, "RLIMIT_AS"):  # of Linux and FreeBSD
+        return math.inf
+    process = psutil.Process()
+    bound = process.rlimit(psutil.RLIMIT_AS)[0]
+    return math.inf if bound == psutil.RLIM_INFINITY else bound - process.memory_info().vms
+
+
+def _left_to_container():
+    "Bytes until the limit of the container; infinity without one."
+    try:
+        bound = int((container / "memory.max").read_text())
+        taken = int((container / "memory.current").read_text())
+        told = dict(line.split() for line in (container / "memory.stat").read_text().splitlines())
+        return bound - taken + int(told["inactive_file"])  # files that are kept in memory make way
+    except (OSError, ValueError, KeyError):  # no container, or no bound
+        return math.inf
 
 
 def check_memory(

@@ -421,11 +421,11 @@ def balance(
         named = "scheduler" if scheduler else "overwrite"
         raise InputError(f"{named}: goes with a table in parts, a folder or a pattern of files; leave it out")
     paths = check_outputs(source, {"out": out, "plot": plot, "report": page}, sep)
-    table = read_table(source, sep)
+    table = read_table(source, sep, not quiet)
     check_restarts(restarts, len(table), learn_rows)
     balanced = uninterrupted(balance_table, table, **chosen)
     say_doubts(balanced, strict)
-    write = partial(write_table, balanced.frame, path=out, sep=sep, aside=balanced.not_numbers)
+    write = partial(write_table, balanced.frame, path=out, sep=sep, aside=balanced.not_numbers, verbose=not quiet)
     contents = {paths["out"]: write} if "out" in paths else {}
     if "plot" in paths:
         contents[paths["plot"]] = figure_bytes(draw_balance(balanced), Path(plot).suffix)

@@ -23,6 +23,7 @@ __all__ = [
     "chunk_rows",
     "Trainer",
     "ImportanceFit",
+    "threads_here",
     "set_threads_here",
     "let_any_thread_set_blas",
     "blas_on_one_thread",
@@ -40,6 +41,7 @@ __all__ = [
 
 # %% ../nbs/22_engine.ipynb #e50bf53c
 import math
+import re
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -401,10 +403,14 @@ class ImportanceFit:
     monitored: list = field(default_factory=list)  # what the monitor returned, an entry an epoch
 
 
+def threads_here():
+    "On how many threads PyTorch multiplies matrices for the thread that calls: MKL's, where PyTorch has it."
+    of_mkl = re.search(r"mkl_get_max_threads\(\) : (\d+)", torch.__config__.parallel_info())
+    return int(of_mkl[1]) if of_mkl else torch.get_num_threads()
+
+
 def set_threads_here(number):
     "PyTorch's threads for the thread that calls; by itself PyTorch would set them for all threads to come, too."
-    if torch.get_num_threads() == number:
-        return
     with ThreadPoolExecutor(1) as another:
         for_others = another.submit(torch.get_num_threads).result()
         torch.set_num_threads(number)
@@ -456,9 +462,9 @@ def one_thread():
         yield
         return
     with changing:
-        before = torch.get_num_threads()
-        set_threads_here(1)
+        before = threads_here()  # which a limit on OpenMP alone does not reach
         openmp = ThreadpoolController().select(user_api="openmp").limit(limits=1)
+        set_threads_here(1)
         if not process["inside"]:
             process["settings"] = set_for_all()
         process["inside"] += 1
@@ -471,8 +477,8 @@ def one_thread():
             process["inside"] -= 1
             if not process["inside"]:
                 process["settings"].close()
-            openmp.restore_original_limits()
             set_threads_here(before)
+            openmp.restore_original_limits()
 
 
 @contextmanager

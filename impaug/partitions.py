@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 # %% ../nbs/38_partitions.ipynb #2437ad20
+import gc
 import glob
 import os
 import shutil
@@ -865,6 +866,8 @@ def at_work(
     try:
         client = Client(scheduler, timeout=seconds_to_answer)
     except (OSError, ValueError) as error:
+        error.__traceback__ = None  # which holds the client
+        gc.collect()  # else it is closed at some later moment, where it may wait for the thread that waits for it
         raise InputError(
             f"scheduler: {plain(scheduler)} does not answer ({type(error).__name__}); start one with "
             "'dask scheduler', or leave it out to work on this machine"

@@ -41,6 +41,7 @@ import pyarrow.compute as pc
 from pandas.api.types import infer_dtype, is_datetime64_dtype, is_integer_dtype
 from pyarrow import parquet
 from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
+from tqdm.auto import tqdm
 
 from .checks import bytes_of_cell, check_memory, free_memory
 from .columns import as_texts, cell_texts, is_text, most_days, number_texts, numbers, out_of_arrow, plain
@@ -80,21 +81,22 @@ def file_name(path):
 def read_table(
     path,  # a .csv, .tsv or .parquet file, or "-" for CSV on standard input
     sep=None,  # what separates the cells; by the file's suffix otherwise
+    verbose=False,  # show a progress bar where it takes more than a second
 ):
     """The table in a file as a DataFrame: text cells as they are in the file, Parquet's columns in their types.
 
     `InputError` where the file is missing, empty, not UTF-8, ragged, or its column names are missing or repeated."""
     sep, source = separator(path, sep), file_name(path)
     if sep is None:
-        return _read_parquet(path)
+        return _read_parquet(path, verbose)
     try:
-        data = bytes_of(path, sep)
+        data = bytes_of(path, sep, verbose)
     except OSError as e:
         raise InputError(
             f"path: cannot read {source} ({e.strerror}); pass the name of a file that you may read"
         ) from None
     _check_encoding(data, source)
-    names, columns = _plain_records(data, sep) or _records(data, sep, source)
+    names, columns = _plain_records(data, sep) or _records(data, sep, source, verbose)
     texts = {place: pd.arrays.ArrowExtensionArray(column) for place, column in enumerate(columns)}
     return pd.DataFrame(texts).set_axis(_checked_names(names, source), axis=1)
 
@@ -150,9 +152,10 @@ def _plain_records(data, sep):
 rows_at_once = 2**15
 
 
-def _records(data, sep, source):
+def _records(data, sep, source, verbose=False):
     "The column names and the columns, each an Arrow array of texts, or an `InputError` that tells the fault."
-    reader = csv.reader(TextIOWrapper(BytesIO(data), "utf-8-sig", newline=""), delimiter=sep, strict=True)
+    text = BytesIO(data)
+    reader = csv.reader(TextIOWrapper(text, "utf-8-sig", newline=""), delimiter=sep, strict=True)
     try:
         with any_length():
             names = next((row for row in reader if row), None)
@@ -160,7 +163,11 @@ def _records(data, sep, source):
                 raise InputError(
                     f"path: {source} is empty; pass a table with a line of column names and a line for each row"
                 )
-            parts = list(_parts(reader, len(names), source))
+            parts = []
+            with _bytes_bar("read", len(data), verbose) as bar:
+                for part in _parts(reader, len(names), source):
+                    parts.append(part)
+                    bar.update(text.tell() - bar.n)
     except csv.Error as e:
         raise InputError(
             f"path: {source}, line {reader.line_num}: {e}; close the quote there, or double a quote within quotes"
@@ -211,12 +218,13 @@ def _refuse_repeated(names, source):
 _rest = "pass part of the rows, or the table in parts (a folder of files)"
 device_bytes = 2**24  # of a device, which has no size, at most: a terminal gives less, /dev/zero more
 read_at_once = 2**24
-copies = 4  # of a text file's bytes, at least: they are read, become texts, are written and sorted in groups
+copies = 6  # of a text file's bytes, at least: they are read, become texts, are written and sorted in groups
 
 
 def bytes_of(
     path,  # of a text file; "-" is standard input
     sep,  # what separates its cells
+    verbose=False,  # show a progress bar where it takes more than a second
 ):
     "What the file holds. `InputError` where its table would not fit into memory, or a device does not come to an end."
     source, parts, size = f"path: {file_name(path)}", [], 0
@@ -225,16 +233,23 @@ def bytes_of(
     with nullcontext(sys.stdin.buffer) if str(path) == "-" else open(path, "rb", buffering=0) as file:
         about = _about(file)
         check_memory(copies * about.st_size, source, _rest)
-        while part := file.read(read_at_once):
-            parts.append(part)
-            size += len(part)
-            if stat.S_ISCHR(about.st_mode) and size >= device_bytes:
-                raise InputError(f"{source} is a device without an end; pass the name of a file")
-            check_memory(copies * size - size, source, _rest)  # what is read is no longer free
+        with _bytes_bar("loaded", about.st_size, verbose) as bar:
+            while part := file.read(read_at_once):
+                parts.append(part)
+                size += len(part)
+                bar.update(len(part))
+                if stat.S_ISCHR(about.st_mode) and size >= device_bytes:
+                    raise InputError(f"{source} is a device without an end; pass the name of a file")
+                check_memory(copies * size - size, source, _rest)  # what is read is no longer free
     data = b"".join(parts)
     cells = data.count(sep.encode()) + data.count(b"\n")
     check_memory(cells * bytes_of_cell, f"{source}, of about {cells} cells,", _rest)
     return data
+
+
+def _bytes_bar(title, size, verbose):
+    "A bar of so many bytes, or of as many as come where `size` is 0, that shows up after a second."
+    return tqdm(total=size or None, desc=title, unit="B", unit_scale=True, delay=1, disable=not verbose)
 
 
 def _about(file):
@@ -267,16 +282,14 @@ def _repeated_bytes(
     file,  # that it reads
 ):
     "Bytes of the texts that a Parquet file holds once and names many times, where they could be too many."
-    total = 0
+    kinds = (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())
+    names = [field.name for field in table.schema_arrow if getattr(field.type, "value_type", field.type) in kinds]
+    total, free = 0, free_memory()
     for group in range(table.num_row_groups):
-        told = table.metadata.row_group(group)
-        for place in range(told.num_columns):
-            chunk = told.column(place)
-            packed = any("DICTIONARY" in encoding for encoding in chunk.encodings)
-            most = chunk.num_values * chunk.total_uncompressed_size  # as if each cell were all of them
-            if chunk.physical_type != "BYTE_ARRAY" or not packed or most < free_memory():
-                continue
-            name = chunk.path_in_schema
+        told = table.metadata.row_group(group)  # not of its columns: asked for some faults there, Arrow aborts
+        if told.num_rows * told.total_byte_size < free:  # as if each cell were all of it
+            continue
+        for name in names:
             texts = parquet.ParquetFile(file, read_dictionary=[name]).read_row_group(group, columns=[name]).column(0)
             for part in texts.chunks if pa.types.is_dictionary(texts.type) else ():
                 total += pc.sum(pc.take(pc.binary_length(part.dictionary), part.indices).cast(pa.int64())).as_py() or 0
@@ -298,9 +311,9 @@ def any_length():
 
 
 # %% ../nbs/36_tables.ipynb #ea814dc0
-def _read_parquet(path):
+def _read_parquet(path, verbose=False):
     "A Parquet file with rows and columns."
-    frame, source = parquet_frame(path), file_name(path)
+    frame, source = parquet_frame(path, verbose), file_name(path)
     if 0 in frame.shape:
         raise InputError(f"path: {source} is empty; pass a table with columns and rows")
     return frame
@@ -308,6 +321,7 @@ def _read_parquet(path):
 
 def parquet_frame(
     path,  # of a Parquet file, which may be without rows
+    verbose=False,  # show a progress bar where it takes more than a second
 ):
     """The table in Arrow's own types, which its `attrs` remember with what the file says of them, for `write_table`.
 
@@ -315,8 +329,8 @@ def parquet_frame(
     source = file_name(path)
     check_parquet_size(path)
     try:
-        with open(path, "rb") as file:
-            table = parquet.ParquetFile(file).read()
+        with open(path, "rb") as file, _counted(file, "read", verbose, os.path.getsize(path)) as watched:
+            table = parquet.ParquetFile(watched, page_checksum_verification=True).read()
         table.validate(full=True)
     except OSError as e:
         raise InputError(
@@ -333,6 +347,12 @@ def parquet_frame(
     schema = pa.schema(fields, table.schema.metadata)
     frame.attrs["parquet"] = b64encode(schema.serialize()).decode()  # pandas writes attrs as JSON
     return frame.set_axis(pd.Index(names, dtype=object), axis=1)
+
+
+def _counted(file, method, verbose, size=None):
+    "The open file with a bar of the bytes that its `method` passes on, which shows up after a second."
+    title = {"read": "read", "write": "written"}[method]
+    return tqdm.wrapattr(file, method, total=size, desc=title, delay=1, disable=not verbose)
 
 
 def _told_by_pandas(schema):
@@ -372,21 +392,25 @@ def write_table(
     path,  # the suffix says the format; "-" is CSV
     sep=None,  # what separates the cells; by suffix otherwise
     aside=(),  # columns of text cells that need not be numbers
+    verbose=False,  # show a progress bar where it takes more than a second
 ):
     "Write the table to `file` in the format of `path`, a batch of rows at a time."
     sep = separator(path, sep)
     if sep is None:
-        if "parquet" in table.attrs:
-            parquet.write_table(_arrow_table(table, aside), file)
+        with _counted(file, "write", verbose) as watched:
+            if "parquet" in table.attrs:
+                parquet.write_table(_arrow_table(table, aside), watched)
+                return
+            columns = {name: _typed(table[name], name in aside) for name in table.columns}
+            pd.DataFrame(columns, copy=False).to_parquet(watched, engine="pyarrow", index=False)
             return
-        columns = {name: _typed(table[name], name in aside) for name in table.columns}
-        pd.DataFrame(columns, copy=False).to_parquet(file, engine="pyarrow", index=False)
-        return
     file.write(_lines([pa.array([str(name)], pa.large_string()) for name in table.columns], sep))
     days = [_only_days(out_of_arrow(column)) for _, column in table.items()]
-    for start in range(0, len(table), rows_at_once):
-        part = table.iloc[start : start + rows_at_once]
-        file.write(_lines([_written(column, alone) for (_, column), alone in zip(part.items(), days)], sep))
+    with tqdm(total=len(table), desc="written", unit="row", delay=1, disable=not verbose) as bar:
+        for start in range(0, len(table), rows_at_once):
+            part = table.iloc[start : start + rows_at_once]
+            file.write(_lines([_written(column, alone) for (_, column), alone in zip(part.items(), days)], sep))
+            bar.update(len(part))
 
 
 def _only_days(column):

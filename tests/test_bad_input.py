@@ -20,6 +20,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+import impaug.checks
 import impaug.cli
 from command import assert_refused, here
 from impaug.cli import main
@@ -221,9 +222,26 @@ def test_a_small_file_does_not_take_the_machine(folder, capfd, monkeypatch):
     assert_refused(here(capfd, "texts.parquet", "-o", "out.csv"), "IN: texts.parquet")
     small_memory(monkeypatch, 1e6)
     (folder / "wide.csv").write_bytes(b"a,b\n" + b"1,2\n" * 10**5)
-    assert_refused(here(capfd, "wide.csv", "-o", "out.csv"), "IN: wide.csv needs at least 0.0016 GB of memory")
-    small_memory(monkeypatch, 2e6)
+    assert_refused(here(capfd, "wide.csv", "-o", "out.csv"), "IN: wide.csv needs at least 0.0024 GB of memory")
+    small_memory(monkeypatch, 3e6)
     assert_refused(here(capfd, "wide.csv", "-o", "out.csv"), "IN: wide.csv, of about 200002 cells, needs at least")
+
+
+def test_limits_of_process_and_container_count_as_memory(folder, monkeypatch):
+    monkeypatch.setattr(impaug.checks, "container", folder)
+    without = impaug.checks.free_memory()
+    (folder / "memory.max").write_text("3000000\n")
+    (folder / "memory.current").write_text("2500000\n")
+    (folder / "memory.stat").write_text("anon 1000000\ninactive_file 400000\n")
+    assert impaug.checks.free_memory() == 900_000 < without
+    (folder / "memory.max").write_text("max\n")
+    assert impaug.checks.free_memory() > 1e8
+    limited = """
+import resource, psutil, impaug.checks
+bound = psutil.Process().memory_info().vms + 300_000_000
+resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
+assert 0 < impaug.checks.free_memory() <= 300_000_000, impaug.checks.free_memory()"""
+    subprocess.run([sys.executable, "-c", limited], check=True)
 
 
 def test_what_has_no_end_is_refused(folder, capfd, monkeypatch):

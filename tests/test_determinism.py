@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from impaug.engine import one_thread
 from impaug.experiment import presets
+from impaug.learn import learn
 from impaug.sampler import ImportanceClusterer, ImportanceSampler
 
 pytestmark = pytest.mark.filterwarnings("ignore:the pseudo labels are in doubt")
@@ -58,6 +59,7 @@ def settings():
         inference=torch.is_inference_mode_enabled(),
         flushed=(torch.tensor(1e-39, dtype=torch.float32) * 1).item() == 0,
         torch_threads=torch.get_num_threads(),
+        torch_parallel=torch.__config__.parallel_info(),
         threads=sorted(threads),
         errors=np.geterr(),
         filters=list(warnings.filters),
@@ -94,6 +96,17 @@ def test_joblib(alone, backend):
         outside = joblib.Parallel()(joblib.delayed(fit)(number) for number in range(4))
         inside = fit(4)
     assert [*outside, inside] == alone[:5]
+
+
+def test_limits_that_have_ended(alone):
+    "A fit under a limit on threads makes no difference to what comes later, to the bit."
+    torch.set_num_threads(1)
+    rows = make_blobs([500, 200], n_features=9, cluster_std=4.0, random_state=0)[0]  # enough for several threads
+    single = replace(presets["steady"], restarts=1, keep=1, epochs=10)
+    before = learn(rows, single).networks[0][0].weight
+    with threadpool_limits(2):
+        assert fit(0) == alone[0]
+    torch.testing.assert_close(learn(rows, single).networks[0][0].weight, before, rtol=0, atol=0)
 
 
 def test_order(alone):

@@ -2,6 +2,7 @@
 
 Where and in what order the work is done changes no byte, and a run ends with all parts or with none."""
 
+import gc
 import os
 import resource
 import signal
@@ -157,6 +158,7 @@ def test_what_cannot_be_balanced_ends_in_one_line(parts, tmp_path, capfd, cluste
     nobody = here(capfd, parts, "-o", out, *light, "--scheduler", "tcp://127.0.0.1:9")
     assert_refused(nobody, "scheduler: tcp://127.0.0.1:9 does not answer")
     assert_refused(here(capfd, parts, "-o", out, *light, "--scheduler", "x:y:z"), "scheduler: x:y:z does not answer")
+    assert not [thing for thing in gc.get_objects() if type(thing) is Client and thing.status != "closed"]
     with LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as idle:
         nobody = here(capfd, parts, "-o", out, *light, "--scheduler", idle.scheduler_address)
         assert_refused(nobody, "has no workers")

@@ -175,7 +175,8 @@ def report(seeds, seed, out, json_file, data, jobs, quiet):
         contents |= draw(of_preset)
         runs += of_preset
     result = record(runs, wisconsin)
-    write_files(out, contents | {json_file: json.dumps(result, indent=1) + "\n"}, inputs)
+    contents[json_file] = json.dumps(result, indent=1) + "\n"
+    write_files(out, contents, inputs, {json_file: "json"})
     click.echo(summary(result).to_string())
     for line in warnings_of(runs):
         click.echo(line, err=True)
@@ -265,7 +266,7 @@ def study(seeds, seed, out, json_file, jobs, checkpoint, keel, quiet):
         if checkpoint:
             kept = f"the same command goes on with what {checkpoint} holds"
         raise click.ClickException(f"interrupted; {kept}")
-    write_files(out, {**draw_study(result), json_file: study_json(result)}, inputs)
+    write_files(out, {**draw_study(result), json_file: study_json(result)}, inputs, {json_file: "json"})
     click.echo(method_table(result).to_string())
     if not quiet:
         click.echo(
@@ -433,7 +434,7 @@ def balance(
         options = click.get_current_context().params
         given = {name: value for name, value in options.items() if value not in (None, (), {})}
         contents[paths["report"]] = report_page(balanced, file_name(Path(source).name), given)
-    write_files(".", contents, [source])
+    write_files(".", contents, [source], {path: option for option, path in paths.items()})
     if out == "-":
         to_standard_output(write)
     if not quiet:
@@ -548,7 +549,7 @@ def _typed(argument, args):
 
 
 def told(
-    error,  # an `InputError`, or one of click
+    error,  # an `InputError`, a warning, or an error of click
     args,  # of the command, a list of text
 ):
     "What an error says, in one line that names the option as the user typed it."
@@ -573,7 +574,9 @@ def main(
     in_place.clear()
     code = 2
     try:
-        sys.exit(app(args, prog_name="impaug", standalone_mode=False) or 0)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda said, *place: click.echo(f"warning: {told(said, args)}", err=True)
+            sys.exit(app(args, prog_name="impaug", standalone_mode=False) or 0)
     except InputError as e:
         message = told(e, args)
     except click.ClickException as e:

@@ -171,15 +171,19 @@ def write_files(
     out,  # folder
     contents,  # {path relative to `out`, or absolute: text, bytes, figure, or what writes to an open file}
     inputs=(),  # files that must not be among them
+    options=None,  # {path as in `contents`: what the user named it with}; "out" by default
 ):
     """Write all files or none: each is made under a temporary name, then all are moved into place.
 
     Pipes and devices come last. `InputError` where the disk refuses, and as in `check_targets`."""
-    paths = []
+    paths, named = [], {}
     for name in contents:
-        paths.append(check_targets({"out": Path(out) / name}, inputs)["out"])
-        if any(_same(paths[-1], other) for other in paths[:-1]):
-            raise InputError(f"out: {plain(name, 120)} is named for two outputs; pass a file for each")
+        option = (options or {}).get(name, "out")
+        path = check_targets({option: Path(out) / name}, inputs)[option]
+        if any(_same(path, other) for other in paths):
+            raise InputError(f"{option}: {plain(name, 120)} is named for two outputs; pass a file for each")
+        paths.append(path)
+        named[path] = option
     made, streams = {}, {}
     try:
         for path, content in zip(paths, contents.values()):
@@ -204,7 +208,9 @@ def write_files(
             with open(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as stream:
                 shutil.copyfileobj(file, stream)
     except OSError as e:
-        raise InputError(f"out: cannot write {path} ({e.strerror}); free some space or pass another folder") from None
+        raise InputError(
+            f"{named[path]}: cannot write {path} ({e.strerror}); free some space or pass another folder"
+        ) from None
     finally:
         for file in streams.values():
             file.close()

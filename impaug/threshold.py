@@ -109,7 +109,7 @@ def pseudo_labels(
     if labels.all() or not labels.any():
         raise InputError(
             f"threshold: {threshold:.4g} leaves one side empty (importance runs from {importance.min():.4g} to "
-            f"{importance.max():.4g}); pass 'kmeans' or a fraction that falls in between"
+            f"{importance.max():.4g}); pass more rows, 'kmeans' or a fraction that falls in between"
         )
     return labels
 

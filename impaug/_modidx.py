@@ -291,6 +291,7 @@ d = {
             "impaug.files.lock": ("files.html#lock", "impaug/files.py"),
             "impaug.files.locked": ("files.html#locked", "impaug/files.py"),
             "impaug.files.remove_unfinished": ("files.html#remove_unfinished", "impaug/files.py"),
+            "impaug.files.signals_wait": ("files.html#signals_wait", "impaug/files.py"),
             "impaug.files.write_files": ("files.html#write_files", "impaug/files.py"),
         },
         "impaug.groups": {

@@ -13,6 +13,7 @@ __all__ = [
     "locked",
     "remove_unfinished",
     "write_files",
+    "signals_wait",
     "hidden",
     "hand_on",
 ]
@@ -20,8 +21,10 @@ __all__ = [
 # %% ../nbs/27_files.ipynb #6660e5b1
 import os
 import shutil
+import signal
 import stat
 import tempfile
+import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -202,7 +205,6 @@ def write_files(
             if before:
                 hand_on(before, made[path])
         _move(made)
-        in_place.extend(made)
         for path, file in streams.items():
             file.seek(0)
             with open(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as stream:
@@ -212,12 +214,31 @@ def write_files(
             f"{named[path]}: cannot write {path} ({e.strerror}); free some space or pass another folder"
         ) from None
     finally:
-        for file in streams.values():
-            file.close()
-        for temporary in made.values():
-            with suppress(OSError):
-                temporary.unlink()
-            unfinished.discard(temporary)
+        with signals_wait():
+            for file in streams.values():
+                file.close()
+            for temporary in made.values():
+                with suppress(OSError):
+                    temporary.unlink()
+                unfinished.discard(temporary)
+
+
+@contextmanager
+def signals_wait():
+    "Within it, signals that Python answers wait, so that what belongs together is done together."
+    before, came = {}, []
+    if threading.current_thread() is threading.main_thread():  # no other is given signals
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if callable(signal.getsignal(number) if number else None):
+                before[number] = signal.signal(number, lambda *told: came.append(told))
+    try:
+        yield
+    finally:
+        for number, answer in before.items():
+            signal.signal(number, answer)
+        if came:
+            before[came[0][0]](*came[0])
 
 
 def hidden(folder):
@@ -250,13 +271,14 @@ def hand_on(before, path):
 
 def _move(made):
     "Give all temporary files, {path: temporary}, their names; where that fails for one, none has it."
-    with locked([path.parent for path in made]):
+    with locked([path.parent for path in made]), signals_wait():
         kept = {path: hidden(path.parent) for path in made if path.exists()}
         try:
             for path, before in kept.items():
                 _keep(path, before)
             for path, temporary in made.items():
                 os.replace(temporary, path)
+            in_place.extend(made)
         except BaseException:
             for path in made:
                 if path not in kept:

@@ -63,7 +63,7 @@ from .balance import LearnedTable, fewest_table_rows, learn_table, with_added
 from .columns import cell_texts, listed, numbers, out_of_arrow, plain
 from .data import InputError
 from .experiment import adjusted, presets
-from .files import check_folder, hand_on, hidden, in_place, locked, unfinished, write_files
+from .files import check_folder, hand_on, hidden, in_place, locked, signals_wait, unfinished, write_files
 from .learn import most_value
 from .sampler import grown_table
 from .smote import SampledNeighbours
@@ -759,7 +759,6 @@ def whole_folder(
         with _refused(out):
             if any(made.iterdir()):
                 _put(made, out, found)
-                in_place.append(out)
     except InputError as error:
         raise InputError(str(error).replace(str(made), str(out))) from None
     finally:
@@ -787,7 +786,7 @@ def _state(folder):
 def _put(made, out, found):
     "Give the folder `made` the name `out`; one that has this name goes away, but modes and owners are handed on."
     before = hidden(out.parent)
-    with locked([out.parent]):
+    with locked([out.parent]), signals_wait():
         if _state(out) != found:
             raise InputError(
                 f"out: {file_name(out)} was written to by somebody else meanwhile and is left alone; "
@@ -798,11 +797,12 @@ def _put(made, out, found):
                 _hand_on_all(made, out)
                 os.replace(out, before)
             os.replace(made, out)
+            in_place.append(out)
         except BaseException:
             if before.exists() and not out.exists():
                 os.replace(before, out)
             raise
-    shutil.rmtree(before, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
 
 
 def _hand_on_all(made, out):

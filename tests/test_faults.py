@@ -69,13 +69,16 @@ def test_a_kill_leaves_whole_files_and_hidden_ones_at_most(tmp_path):
 
 
 def test_an_interrupt_leaves_no_temporary_file(tmp_path):
-    process = started(tmp_path, "xy")
-    while len(contents(tmp_path)) < len(names):
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGINT)
-    process.join(60)
-    assert process.exitcode == 0
-    assert not list(tmp_path.glob(".*"))
+    random = np.random.default_rng(seed)
+    write_on(tmp_path, "x", 1)
+    for _ in range(kills):
+        process = started(tmp_path, "yx")
+        time.sleep(random.uniform(0.05, 0.1))
+        os.kill(process.pid, signal.SIGINT)
+        process.join(60)
+        assert process.exitcode == 0
+        assert set(contents(tmp_path)) == set(names)
+        assert not list(tmp_path.glob(".*"))
 
 
 def test_files_are_moved_only_by_who_holds_the_lock(tmp_path):

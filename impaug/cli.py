@@ -539,7 +539,7 @@ def _typed(argument, args):
         if not names & {option.name, *(name.lstrip("-") for name in option.opts)}:
             continue
         if isinstance(option, click.Argument):
-            return option.make_metavar(click.Context(command))
+            return option.human_readable_name
         for arg in args:
             for name in option.opts:
                 if arg.split("=")[0] == name or len(name) == 2 and arg.startswith(name):
@@ -575,6 +575,7 @@ def main(
     code = 2
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of one library to another
             warnings.showwarning = lambda said, *place: click.echo(f"warning: {told(said, args)}", err=True)
             sys.exit(app(args, prog_name="impaug", standalone_mode=False) or 0)
     except InputError as e:

@@ -152,7 +152,6 @@ d = {
         "impaug.consensus": {
             "impaug.consensus._far_side": ("consensus.html#_far_side", "impaug/consensus.py"),
             "impaug.consensus._mean": ("consensus.html#_mean", "impaug/consensus.py"),
-            "impaug.consensus._mode_of": ("consensus.html#_mode_of", "impaug/consensus.py"),
             "impaug.consensus._origin": ("consensus.html#_origin", "impaug/consensus.py"),
             "impaug.consensus.average_importance": ("consensus.html#average_importance", "impaug/consensus.py"),
             "impaug.consensus.doubts": ("consensus.html#doubts", "impaug/consensus.py"),

@@ -22,8 +22,6 @@ __all__ = [
 ]
 
 # %% ../nbs/10_consensus.ipynb #531ff694
-from functools import lru_cache
-
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
@@ -38,12 +36,6 @@ def majority_mode(
 ):
     "Centre of the tightest ball around a row that holds half of the rows: (n_features,)."
     rows = np.asarray(X[sample_rows(len(X), max_rows)], dtype=np.float64)
-    return _mode_of(rows.tobytes(), rows.shape).copy()
-
-
-@lru_cache(maxsize=4)  # anchor and frame ask for the same rows, and so does whoever learns from them again
-def _mode_of(data, shape):
-    rows = np.frombuffer(data).reshape(shape)
     half = (len(rows) + 1) // 2
     distance, nearest = NearestNeighbors(n_neighbors=half).fit(rows).kneighbors(rows)
     return rows[nearest[distance[:, -1].argmin()]].mean(axis=0)

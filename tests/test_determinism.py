@@ -18,6 +18,8 @@ import torch
 from sklearn.datasets import make_blobs
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from impaug.consensus import find_anchor
+from impaug.data import load_wisconsin
 from impaug.engine import one_thread
 from impaug.experiment import presets
 from impaug.learn import learn
@@ -107,6 +109,20 @@ def test_limits_that_have_ended(alone):
     with threadpool_limits(2):
         assert fit(0) == alone[0]
     torch.testing.assert_close(learn(rows, single).networks[0][0].weight, before, rtol=0, atol=0)
+
+
+def test_looking_at_the_rows_before():
+    "Nor does what the caller computes from these rows and others, on two threads, before learning from them again."
+    rows = load_wisconsin().data.iloc[:, 1:]
+    rows = rows.fillna(rows.median()).to_numpy() / 9
+    single = replace(presets["steady"], restarts=1, keep=1, epochs=10)
+    before = learn(rows, single)
+    with threadpool_limits(2):
+        for power in range(8, -1, -1):
+            find_anchor(rows * 2.0**power)
+    after = learn(rows, single)
+    np.testing.assert_array_equal(after.anchor, before.anchor)
+    np.testing.assert_array_equal(after.importance, before.importance)
 
 
 def test_order(alone):

@@ -8,6 +8,8 @@ import os
 import resource
 import signal
 import stat
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -44,6 +46,13 @@ def started(folder, letters, turns=1_000_000):
     return process
 
 
+def in_new_interpreter(call, folder):
+    "Call a function of this file in an interpreter without threads, where processes can be forked without harm."
+    lines = ["import sys, pathlib", f"sys.path.insert(0, {str(Path(__file__).parent)!r})", "import test_faults"]
+    lines.append(f"test_faults.{call.__name__}(pathlib.Path({str(folder)!r}))")
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=600)
+
+
 def contents(folder):
     "{name: the one letter of the file, or all that is in it}, of files that are not hidden."
     found = {}
@@ -54,31 +63,47 @@ def contents(folder):
     return found
 
 
-def test_a_kill_leaves_whole_files_and_hidden_ones_at_most(tmp_path):
+def kill_many(folder):
     random = np.random.default_rng(seed)
-    write_on(tmp_path, "x", 1)
+    write_on(folder, "x", 1)
     for _ in range(kills):
-        process = started(tmp_path, "yx")
+        process = started(folder, "yx")
         time.sleep(random.uniform(0, 0.1))
         process.kill()
         process.join(60)
-        assert set(contents(tmp_path)) == set(names)
-        assert set(contents(tmp_path).values()) <= {"x", "y"}
-        for path in tmp_path.glob(".*"):
+        assert set(contents(folder)) == set(names)
+        assert set(contents(folder).values()) <= {"x", "y"}
+        for path in folder.glob(".*"):
             assert path.name.startswith(".impaug-")
 
 
-def test_an_interrupt_leaves_no_temporary_file(tmp_path):
+def interrupt_many(folder):
     random = np.random.default_rng(seed)
-    write_on(tmp_path, "x", 1)
+    write_on(folder, "x", 1)
     for _ in range(kills):
-        process = started(tmp_path, "yx")
+        process = started(folder, "yx")
         time.sleep(random.uniform(0.05, 0.1))
         os.kill(process.pid, signal.SIGINT)
         process.join(60)
         assert process.exitcode == 0
-        assert set(contents(tmp_path)) == set(names)
-        assert not list(tmp_path.glob(".*"))
+        assert set(contents(folder)) == set(names)
+        assert not list(folder.glob(".*"))
+
+
+def race_many(folder):
+    for _ in range(races):
+        both = [started(folder, letter, 3) for letter in "xy"]
+        for process in both:
+            process.join(60)
+            assert process.exitcode == 0
+        found = contents(folder)
+        assert set(found) == set(names) and len(set(found.values())) == 1
+        assert not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize("many", [kill_many, interrupt_many, race_many])
+def test_kills_leave_whole_files_interrupts_no_temporary_ones_and_two_processes_do_not_mix(many, tmp_path):
+    in_new_interpreter(many, tmp_path)
 
 
 def test_files_are_moved_only_by_who_holds_the_lock(tmp_path):
@@ -91,17 +116,6 @@ def test_files_are_moved_only_by_who_holds_the_lock(tmp_path):
         assert {name: (tmp_path / name).read_text() for name in names} == dict.fromkeys(names, "a")
     second.join(60)
     assert {name: (tmp_path / name).read_text() for name in names} == dict.fromkeys(names, "b")
-
-
-def test_two_processes_at_once_do_not_mix(tmp_path):
-    for _ in range(races):
-        both = [started(tmp_path, letter, 3) for letter in "xy"]
-        for process in both:
-            process.join(60)
-            assert process.exitcode == 0
-        found = contents(tmp_path)
-        assert set(found) == set(names) and len(set(found.values())) == 1
-        assert not list(tmp_path.glob(".*"))
 
 
 def fail_at(monkeypatch, call, turn, reason):

@@ -148,8 +148,6 @@ def open_rows(
 bytes_of_cell = 48  # six numbers: cells are read, scaled, learned from, interpolated and written
 bytes_of_process = 200e6  # of one that has imported PyTorch
 bytes_of_place = 16  # of one row in one restart: importance and probabilities
-
-
 container = Path("/sys/fs/cgroup")  # where Linux tells what a container may take
 
 

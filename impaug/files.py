@@ -229,8 +229,8 @@ def signals_wait():
     before, came = {}, []
     if threading.current_thread() is threading.main_thread():  # no other is given signals
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if callable(signal.getsignal(number) if number else None):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number and callable(signal.getsignal(number)):
                 before[number] = signal.signal(number, lambda *told: came.append(told))
     try:
         yield
@@ -238,7 +238,8 @@ def signals_wait():
         for number, answer in before.items():
             signal.signal(number, answer)
         if came:
-            before[came[0][0]](*came[0])
+            number, frame = came[0]
+            before[number](number, frame)
 
 
 def hidden(folder):

@@ -404,7 +404,8 @@ def _longer(index, n):
     "`index` with labels for the synthetic rows, up to `n` in all: numbers that go on, or texts where none do."
     more, dtype = n - len(index), index.dtype
     if is_integer_dtype(dtype):
-        first, wide = int(index.max()) + 1, np.uint64 if is_unsigned_integer_dtype(dtype) else np.int64
+        first = int(index.max()) + 1
+        wide = np.uint64 if is_unsigned_integer_dtype(dtype) else np.int64
         if first + more <= np.iinfo(wide).max:
             new = pd.RangeIndex(first, first + more)
             if wide is np.uint64:

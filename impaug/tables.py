@@ -329,7 +329,7 @@ def parquet_frame(
     source = file_name(path)
     check_parquet_size(path)
     try:
-        with open(path, "rb") as file, _counted(file, "read", verbose, os.path.getsize(path)) as watched:
+        with open(path, "rb") as file, _with_bar(file, "read", "read", verbose, os.path.getsize(path)) as watched:
             table = parquet.ParquetFile(watched, page_checksum_verification=True).read()
         table.validate(full=True)
     except OSError as e:
@@ -349,9 +349,8 @@ def parquet_frame(
     return frame.set_axis(pd.Index(names, dtype=object), axis=1)
 
 
-def _counted(file, method, verbose, size=None):
+def _with_bar(file, method, title, verbose, size=None):
     "The open file with a bar of the bytes that its `method` passes on, which shows up after a second."
-    title = {"read": "read", "write": "written"}[method]
     return tqdm.wrapattr(file, method, total=size, desc=title, delay=1, disable=not verbose)
 
 
@@ -397,7 +396,7 @@ def write_table(
     "Write the table to `file` in the format of `path`, a batch of rows at a time."
     sep = separator(path, sep)
     if sep is None:
-        with _counted(file, "write", verbose) as watched:
+        with _with_bar(file, "write", "written", verbose) as watched:
             if "parquet" in table.attrs:
                 parquet.write_table(_arrow_table(table, aside), watched)
                 return

@@ -63,16 +63,22 @@ def contents(folder):
     return found
 
 
+def after_signal(folder, number, seconds):
+    "A process that writes on, ended by a signal after so many seconds; the files that it leaves are whole."
+    process = started(folder, "yx")
+    time.sleep(seconds)
+    os.kill(process.pid, number)
+    process.join(60)
+    assert set(contents(folder)) == set(names)
+    assert set(contents(folder).values()) <= {"x", "y"}
+    return process
+
+
 def kill_many(folder):
     random = np.random.default_rng(seed)
     write_on(folder, "x", 1)
     for _ in range(kills):
-        process = started(folder, "yx")
-        time.sleep(random.uniform(0, 0.1))
-        process.kill()
-        process.join(60)
-        assert set(contents(folder)) == set(names)
-        assert set(contents(folder).values()) <= {"x", "y"}
+        after_signal(folder, signal.SIGKILL, random.uniform(0, 0.1))
         for path in folder.glob(".*"):
             assert path.name.startswith(".impaug-")
 
@@ -81,12 +87,7 @@ def interrupt_many(folder):
     random = np.random.default_rng(seed)
     write_on(folder, "x", 1)
     for _ in range(kills):
-        process = started(folder, "yx")
-        time.sleep(random.uniform(0.05, 0.1))
-        os.kill(process.pid, signal.SIGINT)
-        process.join(60)
-        assert process.exitcode == 0
-        assert set(contents(folder)) == set(names)
+        assert after_signal(folder, signal.SIGINT, random.uniform(0.05, 0.1)).exitcode == 0
         assert not list(folder.glob(".*"))
 
 

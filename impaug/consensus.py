@@ -23,6 +23,7 @@ __all__ = [
 
 # %% ../nbs/10_consensus.ipynb #531ff694
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from .data import InputError
@@ -37,8 +38,10 @@ def majority_mode(
     "Centre of the tightest ball around a row that holds half of the rows: (n_features,)."
     rows = np.asarray(X[sample_rows(len(X), max_rows)], dtype=np.float64)
     half = (len(rows) + 1) // 2
-    distance, nearest = NearestNeighbors(n_neighbors=half).fit(rows).kneighbors(rows)
-    return rows[nearest[distance[:, -1].argmin()]].mean(axis=0)
+    distance = cdist(rows, rows)  # without BLAS, whose rounding would part ties otherwise on another number of threads
+    radius = np.partition(distance, half - 1, axis=1)[:, half - 1]
+    inside = distance[radius.argmin()].argsort(kind="stable")[:half]
+    return rows[inside].mean(axis=0)
 
 
 # %% ../nbs/10_consensus.ipynb #99be5353

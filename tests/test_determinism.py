@@ -125,6 +125,17 @@ def test_looking_at_the_rows_before():
     np.testing.assert_array_equal(after.importance, before.importance)
 
 
+def test_the_anchor_on_any_number_of_threads():
+    "Many rows tie here: how their distances round must not decide which of them lie in the ball."
+    rows = load_wisconsin().data.iloc[:, 1:]
+    rows = rows.fillna(rows.median()).to_numpy() / 9
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(find_anchor(rows))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
+
+
 def test_order(alone):
     "What was learned before makes no difference."
     assert [fit(number) for number in (5, 3, 5, 0)] == [alone[number] for number in (5, 3, 5, 0)]

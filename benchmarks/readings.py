@@ -21,7 +21,7 @@ from impaug.model import EntropyLoss
 from impaug.runs import split_rows
 from impaug.threshold import find_threshold
 
-seeds = range(32)
+seeds = range(50)
 base = presets["report"]
 no_decay = dict(importance_decay=0.0)
 readings = {

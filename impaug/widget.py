@@ -308,13 +308,14 @@ def still_picture(
     above = importance > threshold
     left.scatter(*grid.rows[above].T, s=40, facecolors="none", edgecolors="black", lw=0.6, label="pseudo minority")
     shown = right.pcolormesh(grid.across, grid.up, nmi, vmin=0, vmax=1, cmap="Greys", edgecolors="white", lw=0.3)
+    left.set(xlim=right.get_xlim(), ylim=right.get_ylim())
     for ax, title in ((left, f"NMI {nmi[at[1], at[0]]:.2f} about this anchor"), (right, "NMI by place of the anchor")):
         ax.scatter(*corner, marker="X", color="crimson", s=70, label="anchor")
         ax.set_title(title, fontsize=10)
         ax.set_aspect("equal")
     fig.colorbar(dots, ax=left, label="importance", orientation="horizontal")
     fig.colorbar(shown, ax=right, label="NMI", orientation="horizontal")
-    left.legend(fontsize=7)
+    left.legend(fontsize=7, loc="lower left")
     picture = io.BytesIO()
     fig.savefig(picture, format="png", dpi=110)
     plt.close(fig)

@@ -46,7 +46,7 @@ def test_folded_tests_are_gathered_at_the_end_with_their_outputs():
         '<details class="tests">',
         "<summary>Tests of this page (1)</summary>",
     ]
-    assert ["".join(cell["source"]) for cell in page[4:6]] == ['**One is "one"**', "print(1)\nassert 1 == 1"]
+    assert ["".join(cell["source"]) for cell in page[4:6]] == ['**One is "one"**\n', "print(1)\nassert 1 == 1"]
     assert page[5]["outputs"] == shown
     assert "</details>\n" in page[6]["source"]
 

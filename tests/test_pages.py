@@ -1,6 +1,6 @@
 "What tools/pages.py does to cells before Quarto sees them."
 
-from pages import mend, mended
+from pages import arranged, mend, mended
 
 
 def test_html_becomes_a_raw_block_and_nothing_else_changes():
@@ -28,3 +28,34 @@ def test_signatures_say_what_is_known():
     assert mended(page) == page.replace("    a:NoneType=None", "    a=None")
     command = "---\n\n### Command\n\n```python\ndef Command.__call__(\n    *args:t.Any\n)->t.Any:\n```\n\n*Runs.*"
     assert mended(command) == ""
+
+
+def code(source, **more):
+    return {"cell_type": "code", "source": source.splitlines(keepends=True), "outputs": [], **more}
+
+
+def test_folded_tests_are_gathered_at_the_end_with_their_outputs():
+    figure = code("#| code-fold: true\n#| label: fig-a\nplot()")
+    helper = code('#| code-fold: true\n#| code-summary: "The records"\nrecords = load()')
+    shown = [{"text": "0.97\n"}]
+    test = code('#| code-fold: true\n#| code-summary: "One is \\"one\\""\nprint(1)\nassert 1 == 1', outputs=shown)
+    end = {"cell_type": "markdown", "source": ["## What came out"]}
+    page = arranged([test, figure, helper, end])
+    assert page[:3] == [figure, helper, end]
+    assert "".join(page[3]["source"]).splitlines()[1:3] == [
+        '<details class="tests">',
+        "<summary>Tests of this page (1)</summary>",
+    ]
+    assert ["".join(cell["source"]) for cell in page[4:6]] == ['**One is "one"**\n', "print(1)\nassert 1 == 1"]
+    assert page[5]["outputs"] == shown
+    assert "</details>\n" in page[6]["source"]
+
+
+def test_a_table_that_is_referred_to_stays_in_place_and_no_tests_make_no_block():
+    table = code('#| code-fold: true\n#| code-summary: "By hand"\n#| label: tbl-a\nassert rows\nrows')
+    assert arranged([table, code("1 + 1")]) == [table, code("1 + 1")]
+
+
+def test_shown_code_has_no_label_above_it():
+    exported = code('#| code-fold: show\n#| code-summary: "Exported source"\n#| label: one\ndef f(): ...')
+    assert arranged([exported])[0]["source"] == ["#| label: one\n", "def f(): ..."]

@@ -1,7 +1,8 @@
 """nbdev's part of the site: notebooks to _proc, with docstrings and links to the API. tools/docs.sh renders them.
 
 HTML outputs become raw blocks of markdown, for which Quarto does not make the page fetch scripts from a CDN. Links that
-nbdev puts into code are taken out, as is the type it makes up for None, and its entry for a command of click.
+nbdev puts into code are taken out, as is the type it makes up for None, and its entry for a command of click. Code that
+is shown stands without a label above it, and the tests of a page in one folded block at its end.
 """
 
 import json
@@ -32,9 +33,46 @@ def mend(cell):
             data["text/markdown"] = mended("".join(data["text/markdown"]))
 
 
+def option(source, name):
+    "What a line of options of a code cell says, without quotes; None where there is no such line."
+    found = re.search(rf"^#\|\s*{name}: *(.*)$", source, flags=re.M)
+    return found and found[1].removeprefix('"').removesuffix('"').replace('\\"', '"')
+
+
+def claim_of(source):
+    "The claim that a folded test is of; None for other code, a test whose table or figure is referred to among it."
+    is_test = re.search(r"\bassert\b|\btest_\w+\(|\bExceptionExpected\b", source)
+    folded = option(source, "code-fold") == "true" and not option(source, "label")
+    return option(source, "code-summary") if is_test and folded else None
+
+
+def markdown(number, *lines):
+    return {"cell_type": "markdown", "id": f"tests-{number}", "metadata": {}, "source": [f"{line}\n" for line in lines]}
+
+
+def arranged(cells):
+    "A page's cells: no label above code that is shown, and the folded tests gathered in one folded block at the end."
+    page, tests = [], []
+    for cell in cells:
+        source = "".join(cell["source"])
+        claim = claim_of(source) if cell["cell_type"] == "code" else None
+        if claim or option(source, "code-fold") == "show":
+            source = re.sub(r"^#\|\s*code-(fold|summary):.*\n", "", source, flags=re.M)
+            cell["source"] = source.splitlines(keepends=True)
+        if claim:
+            tests += [markdown(len(tests) + 1, f"**{claim}**"), cell]
+        else:
+            page.append(cell)
+    summary = f"<summary>Tests of this page ({len(tests) // 2})</summary>"
+    opening = markdown(0, "```{=html}", '<details class="tests">', summary, "```")
+    closing = markdown(len(tests) + 1, "```{=html}", "</details>", "```")
+    return [*page, opening, *tests, closing] if tests else page
+
+
 if __name__ == "__main__":
     for path in proc_nbs(force=True, n_workers=0).glob("*.ipynb"):
         book = json.loads(path.read_text(encoding="utf-8"))
         for cell in book["cells"]:
             mend(cell)
+        book["cells"] = arranged(book["cells"])
         path.write_text(json.dumps(book), encoding="utf-8")

@@ -6,6 +6,7 @@ import base64
 import re
 from pathlib import Path
 
+import anybadge
 import nbformat
 import yaml
 from nbconvert import MarkdownExporter
@@ -56,6 +57,13 @@ def picture(cell):
     return nbformat.v4.new_markdown_cell(f"![{about['fig-alt']}]({path.as_posix()})\n\n{about['fig-cap']}")
 
 
+def write_badges(text):
+    "Write the badges that a text shows as pictures, each with what its alternative text says."
+    for path, name, value in re.findall(r'<img src="(images/badge-[\w-]+\.svg)" alt="([^":]+): ([^"]+)">', text):
+        svg = anybadge.Badge(name, value, default_color="#2a6fb0").badge_svg_text
+        (root / "nbs" / path).write_text(svg, encoding="utf-8")
+
+
 notebook = nbformat.read(root / "nbs" / "index.ipynb", as_version=4)
 notebook.cells = [cell for cell in notebook.cells if "#| hide" not in cell.source.splitlines()]
 notebook.cells = [picture(cell) if "#| fig-alt:" in cell.source else cell for cell in notebook.cells]
@@ -67,5 +75,7 @@ notebook.metadata["language_info"] = {"name": "python"}
 text = MarkdownExporter().from_notebook_node(notebook)[0].replace("```python\n\n```\n", "")
 text = plain(text, works((root / "nbs" / "references.bib").read_text(encoding="utf-8")))
 text = re.sub(r"\]\((\w+\.ipynb)", r"](nbs/\1", re.sub(r"[ \t]+$", "", text.strip(), flags=re.M))
+write_badges(text)
+text = text.replace('<img src="images/', '<img src="nbs/images/')
 head = "<!-- Made from nbs/index.ipynb by tools/readme.py: edit there. -->\n\n"
 (root / "README.md").write_text(head + re.sub(r"\n{3,}", "\n\n", text) + "\n", encoding="utf-8")

@@ -1,6 +1,8 @@
 "What tools/pages.py does to cells before Quarto sees them."
 
-from pages import mend, mended
+import re
+
+from pages import mend, mended, notebook_links
 
 
 def test_html_becomes_a_raw_block_and_nothing_else_changes():
@@ -28,3 +30,13 @@ def test_signatures_say_what_is_known():
     assert mended(page) == page.replace("    a:NoneType=None", "    a=None")
     command = "---\n\n### Command\n\n```python\ndef Command.__call__(\n    *args:t.Any\n)->t.Any:\n```\n\n*Runs.*"
     assert mended(command) == ""
+
+
+def test_every_page_ends_with_links_to_its_own_notebook():
+    "Where GitHub serves a file of the branch main, and in Colab's form of the same address."
+    cell = notebook_links("02_data.ipynb")
+    assert cell["cell_type"] == "markdown" and all(line.endswith("\n") for line in cell["source"][:-1])
+    assert re.findall(r"\]\((.*?)\)", "".join(cell["source"])) == [
+        "https://github.com/impaug/impaug/raw/main/nbs/02_data.ipynb",
+        "https://colab.research.google.com/github/impaug/impaug/blob/main/nbs/02_data.ipynb",
+    ]

@@ -69,10 +69,26 @@ def arranged(cells):
     return [*page, opening, *tests, closing] if tests else page
 
 
+REPOSITORY = "github.com/impaug/impaug"
+
+
+def notebook_links(name):
+    "A cell for the end of a page: its notebook to download, and to run in Colab. Plain links, which fetch nothing."
+    download = f"https://{REPOSITORY}/raw/main/nbs/{name}"
+    colab = f"https://colab.research.google.com/{REPOSITORY.replace('.com', '')}/blob/main/nbs/{name}"
+    setup = f"!git clone https://{REPOSITORY} && pip install ./impaug"
+    text = (
+        f"This page is a notebook: [download it]({download}), or [open it in Colab]({colab}). In Colab, run "
+        f"`{setup}` and then `%cd impaug/nbs` before its cells."
+    )
+    return {"cell_type": "markdown", "id": "notebook-links", "metadata": {}, "source": ["---\n", "\n", text]}
+
+
 if __name__ == "__main__":
     for path in proc_nbs(force=True, n_workers=0).glob("*.ipynb"):
         book = json.loads(path.read_text(encoding="utf-8"))
         for cell in book["cells"]:
             mend(cell)
         book["cells"] = arranged(book["cells"])
+        book["cells"].append(notebook_links(path.name))
         path.write_text(json.dumps(book), encoding="utf-8")

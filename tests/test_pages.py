@@ -59,3 +59,11 @@ def test_a_table_that_is_referred_to_stays_in_place_and_no_tests_make_no_block()
 def test_shown_code_has_no_label_above_it():
     exported = code('#| code-fold: show\n#| code-summary: "Exported source"\n#| label: one\ndef f(): ...')
     assert arranged([exported])[0]["source"] == ["#| label: one\n", "def f(): ..."]
+
+
+def test_printed_columns_are_scrolled_by_keyboard():
+    cell = code(
+        "#| classes: aligned\nprint(table)", outputs=[{"output_type": "stream", "text": ["a < b\n", "1   2\n"]}]
+    )
+    mend(cell)
+    assert '<pre tabindex="0"><code>a &lt; b\n1   2\n</code></pre>' in cell["outputs"][0]["data"]["text/markdown"]

@@ -71,3 +71,11 @@ def test_every_page_ends_with_links_to_its_own_notebook():
         "https://github.com/impaug/impaug/raw/main/nbs/02_data.ipynb",
         "https://colab.research.google.com/github/impaug/impaug/blob/main/nbs/02_data.ipynb",
     ]
+
+
+def test_printed_columns_are_scrolled_by_keyboard():
+    cell = code(
+        "#| classes: aligned\nprint(table)", outputs=[{"output_type": "stream", "text": ["a < b\n", "1   2\n"]}]
+    )
+    mend(cell)
+    assert '<pre tabindex="0"><code>a &lt; b\n1   2\n</code></pre>' in cell["outputs"][0]["data"]["text/markdown"]

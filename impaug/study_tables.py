@@ -70,7 +70,7 @@ from scipy import stats
 from .data import InputError, choose
 from .methods import default_scaling, group_peers, scalings
 from .sets import names_of
-from .study import column_peers, fold_count, keel_halves, textbook_peers, textbook_steps, variants
+from .study import balances, column_peers, fold_count, keel_halves, textbook_peers, textbook_steps, variants
 
 # %% ../nbs/34_study_tables.ipynb #7439bf13
 compared = ("nmi", "f1", "balanced_accuracy", "seconds")
@@ -835,9 +835,8 @@ def draw_steps(
 def _draw_by_model(table, ax, middle, low, high):
     "Columns of a `balancing_table` as dots and intervals; a line for each model, a colour for each balance."
     line = table.groupby(["family", "model"], sort=False).ngroup()
-    by_balance = table.groupby("balance", sort=False)
-    shifts = np.linspace(-0.22, 0.22, len(by_balance))
-    for (balance, part), (color, marker), shift in zip(by_balance, _styles(), shifts):
+    for balance, (color, marker), shift in zip(balances, _styles(), (-0.22, 0, 0.22)):
+        part = table[table.index.get_level_values("balance") == balance]
         place = line[part.index] + shift
         _dots(ax, place, part[low], part[middle], part[high], color=color, marker=marker, label=balance)
     names = table.index.droplevel("balance").unique()
@@ -851,7 +850,7 @@ def draw_changes(
 ):
     "What balancing changes in each model's score, with 95 % intervals; zero is the same model without balancing."
     table = table.assign(less=table.difference - table.half, more=table.difference + table.half)
-    _draw_by_model(table.dropna(), ax, "difference", "less", "more")
+    _draw_by_model(table.dropna(), ax, "difference", "less", "more")  # a model without balancing has no difference
     ax.axvline(0, color="black", lw=0.8)
     ax.set_xlabel("change of NMI by balancing, 95 % interval")
     ax.invert_yaxis()

@@ -1,6 +1,8 @@
 "What tools/pages.py does to cells before Quarto sees them."
 
-from pages import arranged, mend, mended
+import re
+
+from pages import arranged, mend, mended, notebook_links
 
 
 def test_html_becomes_a_raw_block_and_nothing_else_changes():
@@ -59,3 +61,21 @@ def test_a_table_that_is_referred_to_stays_in_place_and_no_tests_make_no_block()
 def test_shown_code_has_no_label_above_it():
     exported = code('#| code-fold: show\n#| code-summary: "Exported source"\n#| label: one\ndef f(): ...')
     assert arranged([exported])[0]["source"] == ["#| label: one\n", "def f(): ..."]
+
+
+def test_every_page_ends_with_links_to_its_own_notebook():
+    "Where GitHub serves a file of the branch main, and in Colab's form of the same address."
+    cell = notebook_links("02_data.ipynb")
+    assert cell["cell_type"] == "markdown" and all(line.endswith("\n") for line in cell["source"][:-1])
+    assert re.findall(r"\]\((.*?)\)", "".join(cell["source"])) == [
+        "https://github.com/impaug/impaug/raw/main/nbs/02_data.ipynb",
+        "https://colab.research.google.com/github/impaug/impaug/blob/main/nbs/02_data.ipynb",
+    ]
+
+
+def test_printed_columns_are_scrolled_by_keyboard():
+    cell = code(
+        "#| classes: aligned\nprint(table)", outputs=[{"output_type": "stream", "text": ["a < b\n", "1   2\n"]}]
+    )
+    mend(cell)
+    assert '<pre tabindex="0"><code>a &lt; b\n1   2\n</code></pre>' in cell["outputs"][0]["data"]["text/markdown"]

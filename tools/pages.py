@@ -5,6 +5,7 @@ nbdev puts into code are taken out, as is the type it makes up for None, and its
 is shown stands without a label above it, and the tests of a page in one folded block at its end.
 """
 
+import html
 import json
 import re
 
@@ -22,10 +23,20 @@ def mended(text):
     return re.sub(r"^```.*?^```", plain, text, flags=re.M | re.S)
 
 
+def scrolling(output):
+    "Text that is printed in columns, which no line break may part: wider than its box, it is scrolled by keyboard too."
+    if output["output_type"] != "stream":
+        return output
+    pre = f'<pre tabindex="0"><code>{html.escape("".join(output["text"]))}</code></pre>'
+    return {"output_type": "display_data", "metadata": {}, "data": {"text/html": pre}}
+
+
 def mend(cell):
     "Mend a cell's markdown and outputs, in place; its source stays a list: Quarto drops the line breaks of a string."
     if cell["cell_type"] == "markdown":
         cell["source"] = mended("".join(cell["source"])).splitlines(keepends=True)
+    if cell["cell_type"] == "code" and option("".join(cell["source"]), "classes") == "aligned":
+        cell["outputs"] = [scrolling(output) for output in cell["outputs"]]
     for data in [output.get("data", {}) for output in cell.get("outputs", [])]:
         if "text/html" in data:
             data["text/markdown"] = f"`````{{=html}}\n{''.join(data.pop('text/html'))}\n`````\n"
@@ -69,10 +80,26 @@ def arranged(cells):
     return [*page, opening, *tests, closing] if tests else page
 
 
+REPOSITORY = "github.com/impaug/impaug"
+
+
+def notebook_links(name):
+    "A cell for the end of a page: its notebook to download, and to run in Colab. Plain links, which fetch nothing."
+    download = f"https://{REPOSITORY}/raw/main/nbs/{name}"
+    colab = f"https://colab.research.google.com/{REPOSITORY.replace('.com', '')}/blob/main/nbs/{name}"
+    setup = f"!git clone https://{REPOSITORY} && pip install ./impaug"
+    text = (
+        f"This page is a notebook: [download it]({download}), or [open it in Colab]({colab}). In Colab, run "
+        f"`{setup}` and then `%cd impaug/nbs` before its cells."
+    )
+    return {"cell_type": "markdown", "id": "notebook-links", "metadata": {}, "source": ["---\n", "\n", text]}
+
+
 if __name__ == "__main__":
     for path in proc_nbs(force=True, n_workers=0).glob("*.ipynb"):
         book = json.loads(path.read_text(encoding="utf-8"))
         for cell in book["cells"]:
             mend(cell)
         book["cells"] = arranged(book["cells"])
+        book["cells"].append(notebook_links(path.name))
         path.write_text(json.dumps(book), encoding="utf-8")

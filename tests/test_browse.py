@@ -19,6 +19,20 @@ EVENT</script>"""
 LISTENS = 'slider.addEventListener("input", count)'
 
 
+ANCHOR = """<form class="anchor"><button type="button" data-impaug="anchor" aria-label="at 0">x</button>
+<b data-impaug="nmi">NMI</b></form><script>
+const handle = document.querySelector("button");
+let at = 0;
+handle.addEventListener("keydown", event => {
+  at += event.key === "ArrowRight" ? RIGHT : event.key === "ArrowLeft" ? LEFT : 0;
+  handle.setAttribute("aria-label", "at " + at);
+});</script>"""
+
+
+def anchor(right, left, score="0.50"):
+    return ANCHOR.replace("RIGHT", right).replace("LEFT", left).replace(">NMI<", f">{score}<")
+
+
 def slider(lost, event=LISTENS):
     return SLIDER.replace("LOST", lost).replace("EVENT", event)
 
@@ -37,6 +51,10 @@ pages = {
         "the slider does not come back",
     ),
     "wordy_slider": (slider("'none'"), "the slider's counts are no numbers"),
+    "anchor": (anchor("1", "-1"), None),
+    "dead_anchor_handle": (anchor("0", "0"), "the anchor does not move by the arrow keys: at 0"),
+    "drifting_anchor": (anchor("1", "1"), "the anchor does not come back"),
+    "silent_anchor": (anchor("1", "-1", ""), "the anchor shows no NMI"),
     "console": ('<script>console.error("oh no")</script>', "error on the console: oh no"),
     "exception": ("<script>undefined.x</script>", "error on the console: TypeError"),
     "late": (

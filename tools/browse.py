@@ -1,10 +1,12 @@
 """Look at built pages in headless Chromium: `python tools/browse.py FOLDER`, a line for each fault.
 
 Opens every .html file wide and at 380 pixels: errors on the console, missing files, requests to other hosts, dead links
-and anchors, pages that scroll sideways, a threshold slider that does not recount. Nothing leaves the machine.
+and anchors, pages that scroll sideways, a threshold slider that does not recount, a movable anchor that does not move.
+Nothing leaves the machine.
 """
 
 import math
+import re
 import shutil
 import sys
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from playwright.sync_api import sync_playwright
 
 HOME, NARROW, WIDE = "http://localhost/", 380, 1280
 SLIDER = "input[type=range][data-impaug=threshold]"
+ANCHOR = "button[data-impaug=anchor]"
 COUNTS = "all => all.slice(0, 4).map(cell => Number(cell.textContent))"
 LINKS, IDS = "all => all.map(a => a.href)", "all => all.map(e => e.id || e.name)"
 BROKEN = "all => all.filter(i => i.complete && !i.naturalWidth && i.src).map(i => i.src)"
@@ -76,6 +79,21 @@ def slider_faults(page):
         yield f"the slider does not come back: {shown[0]}, then {shown[3]} at its lower end"
 
 
+def anchor_faults(page):
+    "The movable anchor by keyboard: it goes one place, shows an NMI there, and comes back."
+    handle, shown = page.locator(ANCHOR).first, []
+    for key in (None, "ArrowRight", "ArrowLeft"):
+        if key:
+            handle.press(key)
+        shown.append((handle.get_attribute("aria-label"), page.locator("form.anchor [data-impaug=nmi]").inner_text()))
+    if not all(re.fullmatch(r"[01]\.\d+", score) for _, score in shown):
+        yield f"the anchor shows no NMI: {[score for _, score in shown]}; fill [data-impaug=nmi]"
+    elif shown[0] == shown[1]:
+        yield f"the anchor does not move by the arrow keys: {shown[0][0]}"
+    elif shown[0] != shown[2]:
+        yield f"the anchor does not come back: {shown[0]}, then {shown[2]}"
+
+
 def link_faults(links, ids):
     "Dead links and anchors between the pages that were opened; `ids` has the anchors of each."
     for name, targets in links.items():
@@ -105,6 +123,8 @@ def browse(folder):
             if wide.query_selector(SLIDER):
                 sliders += 1
                 faults += slider_faults(wide)
+            if wide.query_selector(ANCHOR):
+                faults += anchor_faults(wide)
             narrow.goto(HOME + name)
             if (width := narrow.evaluate("document.scrollingElement.scrollWidth")) > NARROW:
                 faults.append(f"scrolls sideways at {NARROW} pixels: {width} pixels wide")

@@ -304,7 +304,7 @@ def doubts_table(
     for half in ("development", "confirmation"):
         parts[f"field's, {half}"] = [one for one in keel if one["group"] in keel_halves[half]]
     rows = {}
-    for name, runs in parts.items():
+    for name, runs in [part for part in parts.items() if part[1]]:
         warned = np.array([bool(one["doubts"]) or one.get("one_column", False) for one in runs])
         found = np.array([one.get("nmi", 0) >= idle for one in runs])
         rows[name] = dict(
@@ -876,11 +876,10 @@ def draw_study(
 ):
     "The study's figures: {file name: matplotlib figure}."
     methods, others = method_table(result), sets_table(result)
-    height = 0.2 * max(len(methods), len(others)) + 1.2
-    with plt.rc_context({"font.size": 8}):
-        figure, axes = plt.subplots(1, 2, figsize=(9, height), layout="constrained", width_ratios=[1.3, 1])
-        draw_methods(methods, axes[0])
-        draw_sets(others, axes[1])
-        for ax, title in zip(axes, ("the report's table", "other tables")):
-            ax.set_title(title)
+    lines = [len(methods), len(others)]
+    figure, axes = plt.subplots(2, 1, figsize=(6, 0.3 * sum(lines) + 4), layout="constrained", height_ratios=lines)
+    draw_methods(methods, axes[0])
+    draw_sets(others, axes[1])
+    for ax, title in zip(axes, ("the report's table", "other tables")):
+        ax.set_title(title)
     return {"study.png": figure, "balancing.png": draw_balancing(balancing_table(result))}

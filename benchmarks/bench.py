@@ -40,7 +40,7 @@ from impaug.balance import learn_table
 from impaug.data import load_wisconsin, preprocessor
 from impaug.engine import sensible_batch, train_importance
 from impaug.experiment import presets
-from impaug.files import write_files
+from impaug.files import origin, write_files
 from impaug.importance import ImportanceDataset, train_literal
 from impaug.learn import learn
 from impaug.model import mlp
@@ -63,6 +63,7 @@ goals = dict(  # at most
 )
 least_goals = dict(two_jobs_faster_10k=1.7)
 machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
+made_by = origin("make bench")
 lazy = dict(lazy=True, importance_decay=0.0)
 
 
@@ -300,6 +301,7 @@ def engine(repeats=5):
         seconds=s,
         profile=dict(one_fit=where_time_goes([0]), restarts_64=where_time_goes(range(64))),
         machine=machine,
+        origin=made_by,
     )
 
 
@@ -371,7 +373,7 @@ def users(repeats=users_repeats):
             found += hdbscan_in_time(n)
         runs += found
         seconds |= {(run["method"], n): run["seconds"] for run in found}
-        yield dict(users=dict(machine=machine, runs=runs))
+        yield dict(users=dict(machine=machine, origin=made_by, runs=runs))
     *_, ten, hundred, million_rows = repeats
     ours = [seconds["ImportanceClusterer", n] for n in (ten, hundred, million_rows)]
     yield dict(
@@ -403,7 +405,7 @@ def jobs(sizes=(1_000, 10_000), repeats=3):
         seconds = timed({"one": (partial(run, 1), 1), "two": (partial(run, 2), 1)}, repeats, warm_up=0)
         runs.append(dict(rows=n, restarts=presets["recommended"].restarts, **seconds, same=same(*learned.values())))
         ratios[f"two_jobs_faster_{n // 1000}k"] = seconds["one"] / seconds["two"]
-        yield dict(jobs=dict(machine=machine, runs=runs), ratios=ratios)
+        yield dict(jobs=dict(machine=machine, origin=made_by, runs=runs), ratios=ratios)
 
 
 def samples(n=100_000, sizes=(1_000, 2_000, 5_000, 10_000, 20_000, 100_000), seeds=range(3)):
@@ -426,7 +428,7 @@ def samples(n=100_000, sizes=(1_000, 2_000, 5_000, 10_000, 20_000, 100_000), see
                     fell_back=found.learned_.fell_back,  # which means learning twice
                 )
             )
-            yield dict(samples=dict(machine=machine, runs=runs))
+            yield dict(samples=dict(machine=machine, origin=made_by, runs=runs))
 
 
 # From file to file ----------------------------------------------------------------------------------------------------
@@ -456,6 +458,7 @@ def balance(n=10**6, columns=10):
         yield dict(
             balance=dict(
                 machine=machine,
+                origin=made_by,
                 rows=n,
                 columns=columns,
                 rows_out=len(labels),
@@ -496,6 +499,7 @@ def in_parts(parts=50, part_rows=100_000):
         yield dict(
             dask=dict(
                 machine=machine,
+                origin=made_by,
                 rows=parts * part_rows,
                 columns=20,
                 parts=parts,

@@ -15,12 +15,13 @@ from impaug.data import load_wisconsin
 from impaug.engine import train_importance
 from impaug.evaluate import scores
 from impaug.experiment import presets, report_figures
+from impaug.files import origin
 from impaug.learn import training_options
 from impaug.model import EntropyLoss
 from impaug.runs import split_rows
 from impaug.threshold import find_threshold
 
-seeds = range(32)
+seeds = range(50)
 base = presets["report"]
 no_decay = dict(importance_decay=0.0)
 readings = {
@@ -95,6 +96,7 @@ if __name__ == "__main__":
         lines.append(json.dumps(dict(reading=name, preset=fields, **measure(preset, wisconsin))))
     path = Path(__file__).parent.parent / "results" / "readings.json"
     head = dict(seeds=[seeds.start, seeds.stop], statistics=["min", "25 %", "median", "75 %", "max"])
+    head |= origin("make readings")
     body = ",\n  ".join(lines)
     path.write_text(f'{{"about": {json.dumps(head)},\n "readings": [\n  {body}\n ]}}\n')
     print("wrote results/readings.json; nbs/08_experiment.ipynb shows it")

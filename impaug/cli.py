@@ -50,7 +50,7 @@ from .checks import check_jobs, check_restarts
 from .columns import kind_names, plain
 from .data import InputError, choose, load_wisconsin
 from .experiment import presets
-from .files import check_folder, check_targets, in_place, write_files
+from .files import check_folder, check_targets, in_place, origin, write_files
 from .page import draw_balance, figure_bytes, figure_formats, report_page
 from .partitions import balance_parts, in_parts
 from .runs import draw, record, run_preset, summary
@@ -175,7 +175,8 @@ def report(seeds, seed, out, json_file, data, jobs, quiet):
         contents |= draw(of_preset)
         runs += of_preset
     result = record(runs, wisconsin)
-    contents[json_file] = json.dumps(result, indent=1) + "\n"
+    made_by = f"impaug report --seeds {seeds} --seed {seed}" + (f" --data {Path(data).name}" if data else "")
+    contents[json_file] = json.dumps(dict(origin=origin(made_by)) | result, indent=1) + "\n"
     write_files(out, contents, inputs, {json_file: "json"})
     click.echo(summary(result).to_string())
     for line in warnings_of(runs):
@@ -266,7 +267,9 @@ def study(seeds, seed, out, json_file, jobs, checkpoint, keel, quiet):
         if checkpoint:
             kept = f"the same command goes on with what {checkpoint} holds"
         raise click.ClickException(f"interrupted; {kept}")
-    write_files(out, {**draw_study(result), json_file: study_json(result)}, inputs, {json_file: "json"})
+    made_by = f"impaug study --seeds {seeds} --seed {seed} --keel {keel}"
+    contents = draw_study(result) | {json_file: study_json(dict(origin=origin(made_by)) | result)}
+    write_files(out, contents, inputs, {json_file: "json"})
     click.echo(method_table(result).to_string())
     if not quiet:
         click.echo(

@@ -7,6 +7,7 @@ __all__ = [
     "most_seconds_locked",
     "unfinished",
     "in_place",
+    "packages",
     "check_folder",
     "check_targets",
     "lock",
@@ -16,20 +17,27 @@ __all__ = [
     "signals_wait",
     "hidden",
     "hand_on",
+    "commit_of_code",
+    "processor",
+    "origin",
 ]
 
 # %% ../nbs/27_files.ipynb #6660e5b1
 import os
+import platform
 import shutil
 import signal
 import stat
+import subprocess
 import tempfile
 import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
 
+import impaug
 from .columns import plain
 from .data import InputError
 
@@ -300,3 +308,43 @@ def _keep(path, before):
         os.close(os.open(before, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         shutil.copyfile(path, before)
         hand_on(os.stat(path), before)
+
+
+# %% ../nbs/27_files.ipynb #27d1a2b4
+packages = ["torch", "numpy", "pandas", "scikit-learn", "imbalanced-learn"]  # whose versions move a last digit
+
+
+def commit_of_code():
+    "The commit of the code that runs, with `-dirty` where it was changed since; None where no checkout of it runs."
+    root = Path(impaug.__file__).parent.parent
+    if not (root / ".git").exists() or not (root / "settings.ini").exists():
+        return None
+    try:
+        asked = ["git", "-C", root, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def processor():
+    "Name and number of cores of the processor."
+    name = platform.processor() or platform.machine()
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    return f"{name}, {os.cpu_count()} cores"
+
+
+def origin(
+    command,  # with its seeds, as one would type it to make the same results
+):
+    "Where results come from: a dict of plain values, the same whenever the same code makes them on the same machine."
+    return dict(
+        command=command,
+        impaug=impaug.__version__,
+        commit=commit_of_code(),
+        python=platform.python_version(),
+        **{package: version(package) for package in packages},
+        system=f"{platform.system()} {platform.machine()}",
+        processor=processor(),
+    )

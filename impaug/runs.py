@@ -231,7 +231,7 @@ def _shown(value):
         return value
     if isinstance(value, list):
         return str(np.array(value).astype(int).tolist())
-    return f"{value:.4f}" if isinstance(value, float) and value % 1 else f"{value:g}"
+    return f"{value:.2f}" if isinstance(value, float) and value % 1 else f"{value:g}"
 
 
 def _over_seeds(values):

@@ -11,6 +11,7 @@ __all__ = [
     "not_found",
     "looked_at",
     "measures",
+    "method_kinds",
     "method_table",
     "sets_table",
     "textbook_runs",
@@ -24,6 +25,7 @@ __all__ = [
     "keel_table",
     "keel_lead",
     "undoubted",
+    "doubts_table",
     "shares_table",
     "labels_scores",
     "labels_table",
@@ -48,9 +50,12 @@ __all__ = [
     "draw_ablation",
     "draw_labels",
     "draw_shares",
+    "draw_scores",
+    "draw_doubts",
     "draw_groups",
     "draw_columns",
     "draw_steps",
+    "draw_changes",
     "draw_balancing",
     "draw_study",
 ]
@@ -65,7 +70,7 @@ from scipy import stats
 from .data import InputError, choose
 from .methods import default_scaling, group_peers, scalings
 from .sets import names_of
-from .study import column_peers, fold_count, keel_halves, textbook_peers, textbook_steps, variants
+from .study import balances, column_peers, fold_count, keel_halves, textbook_peers, textbook_steps, variants
 
 # %% ../nbs/34_study_tables.ipynb #7439bf13
 compared = ("nmi", "f1", "balanced_accuracy", "seconds")
@@ -278,6 +283,34 @@ def undoubted(
     idle_ones = [one for one in trusted if one["nmi"] < idle]
     share = len(idle_ones) / len(trusted) if trusted else np.nan
     return dict(runs=len(runs), undoubted=len(trusted), idle=len(idle_ones), share=share)
+
+
+# %% ../nbs/34_study_tables.ipynb #d0ab7ab1
+def doubts_table(
+    result,  # as `run_study` gives
+    idle=0.1,  # NMI below which an answer is idle; where there is no second group, every answer is
+):
+    """Answers of `recommended` on each kind of tables: `warned`, or without a warning `found` or `idle`; and `runs`.
+
+    A warning is a doubt, or that the answer is named as the split of one column."""
+    own = [one for one in result["textbook"] if one["step"] == "recommended"]
+    parts = {
+        "no second group": [one for one in own if one["kind"] == "no second group"],
+        "clouds and shapes": [one for one in own if one["kind"] != "no second group"],
+        "tables looked at": [one for one in result["sets"] if one["seen"]],
+        "pairs of digits": [one for one in result["sets"] if not one["seen"]],
+    }
+    keel = [one for one in result["keel"] if one["method"] == "recommended"]
+    for half in ("development", "confirmation"):
+        parts[f"field's, {half}"] = [one for one in keel if one["group"] in keel_halves[half]]
+    rows = {}
+    for name, runs in parts.items():
+        warned = np.array([bool(one["doubts"]) or one.get("one_column", False) for one in runs])
+        found = np.array([one.get("nmi", 0) >= idle for one in runs])
+        rows[name] = dict(
+            warned=warned.sum(), found=(~warned & found).sum(), idle=(~warned & ~found).sum(), runs=len(runs)
+        )
+    return pd.DataFrame(rows).T
 
 
 # %% ../nbs/34_study_tables.ipynb #5f681396
@@ -593,9 +626,11 @@ def _dots(ax, y, low, middle, high, **style):
     ax.plot(middle, y, ms=5, ls="", **style)
 
 
-def _legend_below(ax):
-    place = dict(loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=2)
-    ax.legend(fontsize=7, columnspacing=0.8, handletextpad=0.2, frameon=False, **place)
+def _legend_below(ax, ncols=1):
+    "A legend below the label of the axis, half an inch below the axes."
+    height = ax.get_position().height * ax.figure.get_figheight()
+    place = dict(loc="upper center", bbox_to_anchor=(0.3, -0.55 / height), ncols=ncols)
+    ax.legend(columnspacing=0.8, handletextpad=0.2, frameon=False, **place)
 
 
 def _styles():
@@ -623,10 +658,12 @@ def draw_methods(
         _dots(ax, part.index, part.q1, part["median"], part.q3, color=color, marker=marker, label=label)
     ax.plot(table.worst, table.index, "|", color="black", ms=6, label="worst run")
     for y, value in table["median"].items():
-        ax.text(0.87, y, f"{'← ' if value < least else ''}{value:.3f}", fontsize=7, va="center", ha="left")
-    names = [f"{method} ({scaling_names[scaling]})" for method, scaling in zip(table.method, table.scaling)]
-    ax.set_yticks(table.index, names, fontsize=7)
-    ax.set(xlabel="NMI: median (also in figures), quartiles, worst", xlim=(least, 0.97))
+        ax.text(0.87, y, f"{'← ' if value < least else ''}{value:.2f}", va="center", ha="left")
+    names = []
+    for method, scaling in zip(table.method, table.scaling):
+        names.append(method if scaling == default_scaling else f"{method} ({scaling_names[scaling]})")
+    ax.set_yticks(table.index, names)
+    ax.set(xlabel="NMI: median, quartiles, worst", xlim=(least, 1))
     ax.invert_yaxis()
     _legend_below(ax)
 
@@ -640,7 +677,7 @@ def draw_sets(
     for name, (color, marker) in zip(["recommended", *kmeans_columns.values()], _styles()):
         size = 6 if name == "recommended" else 4
         ax.plot(table[name], range(len(table)), marker, color=color, ms=size, label=name, alpha=0.8)
-    ax.set_yticks(range(len(table)), table.index, fontsize=7)
+    ax.set_yticks(range(len(table)), table.index)
     ax.axhline(len(table) - 2.5, color="grey", lw=0.8)
     ax.set(xlabel="NMI, median", xlim=(-0.03, 1.04))
     ax.invert_yaxis()
@@ -658,8 +695,8 @@ def draw_ablation(
     for (column, label), (color, marker) in zip(columns.items(), _styles()):
         ax.plot(table[column], range(len(table)), marker, color=color, ms=5, label=label)
         ax.axvline(table[column].loc["recommended"], color=color, lw=0.8)
-    ax.set_yticks(range(len(table)), table.index, fontsize=7)
-    ax.set_xlabel("NMI", fontsize=8)
+    ax.set_yticks(range(len(table)), table.index)
+    ax.set_xlabel("NMI")
     ax.invert_yaxis()
     ax.grid(axis="y", lw=0.3)
     _legend_below(ax)
@@ -668,8 +705,8 @@ def draw_ablation(
 # %% ../nbs/34_study_tables.ipynb #17f96030
 def _lines_of_dots(ax, names, xlabel):
     "A line with its name for each row of a table of NMI, the first on top."
-    ax.set_yticks(range(len(names)), names, fontsize=7)
-    ax.set_xlabel(xlabel, fontsize=8)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_xlabel(xlabel)
     ax.set_xlim(left=0)
     ax.invert_yaxis()
     ax.grid(axis="y", lw=0.3)
@@ -683,8 +720,8 @@ def draw_labels(
     for (labels, name), (color, marker) in zip({"": "no labels", "twenty": "twenty labels"}.items(), _styles()):
         part = table[table.labels == labels]
         _dots(ax, part.index, part.low, part["mean"], part.high, color=color, marker=marker, label=name)
-    _lines_of_dots(ax, table.method, "NMI, mean over families and 95 % interval")
-    ax.legend(fontsize=7, loc="lower right")
+    _lines_of_dots(ax, table.method, "NMI: mean over families, 95 % interval")
+    ax.legend(loc="lower right")
 
 
 def draw_shares(
@@ -695,10 +732,51 @@ def draw_shares(
     color, marker = next(_styles())
     _dots(ax, table.index, table.low, table.gain, table.high, color=color, marker=marker)
     ax.axvline(0, color="black", lw=0.8)
-    ax.set_yticks(table.index, table.method, fontsize=7)
-    ax.set_xlabel("gain of the minority's share: mean and 95 % interval", fontsize=8)
+    ax.set_yticks(table.index, table.method)
+    ax.set_xlabel("gain of the share: mean, 95 % interval")
     ax.invert_yaxis()
     ax.grid(axis="y", lw=0.3)
+
+
+# %% ../nbs/34_study_tables.ipynb #d0ab7ab2
+method_kinds = ("preset recommended", "preset report", "peer without labels", "uses labels")
+
+
+def draw_scores(
+    table,  # name, score, low, high and kind (one of `method_kinds`) of each method
+    ax,
+):
+    "The score of each method, as a dot and in figures, a line from low to high, and a colour for each kind."
+    table = table.reset_index(drop=True)
+    for kind, (color, marker) in zip(method_kinds, _styles()):
+        part = table[table.kind == kind]
+        if len(part):
+            _dots(ax, part.index, part.low, part.score, part.high, color=color, marker=marker, label=kind)
+    for y, score in table.score.items():
+        ax.text(1.02, y, f"{score:.2f}", transform=ax.get_yaxis_transform(), va="center")
+    ax.set_yticks(table.index, table["name"])
+    ax.set(xlim=(0, 1), ylim=(len(table) - 0.5, -0.5))
+    ax.grid(axis="x", lw=0.3)
+
+
+def draw_doubts(
+    table,  # as `doubts_table` gives
+    ax,
+):
+    "Of the answers on each kind of tables, the shares that came with a warning, and without one found or missed."
+    parts = dict(warned="with a warning", found="no warning, class found", idle="no warning, class not found")
+    left = np.zeros(len(table))
+    for (part, label), color in zip(parts.items(), ("lightgrey", *sns.color_palette("colorblind")[::3])):
+        share = (table[part] / table.runs).to_numpy()
+        ax.barh(range(len(table)), share, left=left, color=color, label=label)
+        for y, number in enumerate(table[part]):
+            if number:
+                ax.text(left[y] + share[y] / 2, y, int(number), ha="center", va="center")
+        left += share
+    ax.set_yticks(range(len(table)), table.index)
+    ax.xaxis.set_major_formatter("{x:.0%}")
+    ax.set(xlim=(0, 1), xlabel="share of the answers")
+    ax.invert_yaxis()
 
 
 # %% ../nbs/34_study_tables.ipynb #cc72a9ec
@@ -742,45 +820,53 @@ def draw_steps(
     y = np.arange(len(table))
     ax.hlines(y, table[steps[0]], table[steps[-1]], color="lightgrey", lw=3, zorder=0)
     for name, (color, marker) in zip(steps, _styles()):
-        size = 7 if name == steps[-1] else 5
+        size = 9 if name == steps[-1] else 6
         ax.plot(table[name], y, marker, color=color, ms=size, label=name)
     for name, marker in zip(table.columns[len(steps) :], "x+"):
-        ax.plot(table[name], y, marker, color="black", ms=6, label=name)
-    ax.set_yticks(y, table.index, fontsize=8)
+        ax.plot(table[name], y, marker, color="black", ms=8, label=name)
+    ax.set_yticks(y, table.index)
     ax.set(xlabel="NMI, mean over seeds", xlim=(-0.03, 1.03))
     ax.invert_yaxis()
     ax.grid(axis="y", lw=0.3)
-    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=3, frameon=False)
+    _legend_below(ax, ncols=2)
 
 
 # %% ../nbs/34_study_tables.ipynb #45fd1875
 def _draw_by_model(table, ax, middle, low, high):
     "Columns of a `balancing_table` as dots and intervals; a line for each model, a colour for each balance."
     line = table.groupby(["family", "model"], sort=False).ngroup()
-    by_balance = table.groupby("balance", sort=False)
-    shifts = np.linspace(-0.22, 0.22, len(by_balance))
-    for (balance, part), (color, marker), shift in zip(by_balance, _styles(), shifts):
+    for balance, (color, marker), shift in zip(balances, _styles(), (-0.22, 0, 0.22)):
+        part = table[table.index.get_level_values("balance") == balance]
         place = line[part.index] + shift
         _dots(ax, place, part[low], part[middle], part[high], color=color, marker=marker, label=balance)
     names = table.index.droplevel("balance").unique()
-    ax.set_yticks(range(len(names)), [f"{model}\n({family})" for family, model in names], fontsize=7)
+    ax.set_yticks(range(len(names)), [f"{model}\n({family})" for family, model in names])
     ax.grid(axis="x", lw=0.3)
+
+
+def draw_changes(
+    table,  # as `balancing_table` gives
+    ax,
+):
+    "What balancing changes in each model's score, with 95 % intervals; zero is the same model without balancing."
+    table = table.assign(less=table.difference - table.half, more=table.difference + table.half)
+    _draw_by_model(table.dropna(), ax, "difference", "less", "more")  # a model without balancing has no difference
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set_xlabel("change of NMI by balancing, 95 % interval")
+    ax.invert_yaxis()
 
 
 def draw_balancing(
     table,  # as `balancing_table` gives
 ):
-    "Scores on held-out folds beside what balancing changes, with 95 % intervals: a matplotlib figure."
-    table = table.assign(less=table.difference - table.half, more=table.difference + table.half)
-    figure, axes = plt.subplots(1, 2, figsize=(7.5, 4), layout="constrained", sharey=True)
+    "Scores on held-out folds above what balancing changes, with 95 % intervals: a matplotlib figure."
+    figure, axes = plt.subplots(2, 1, figsize=(6, 10), layout="constrained")
     _draw_by_model(table, axes[0], "mean", "low", "high")
-    _draw_by_model(table, axes[1], "difference", "less", "more")
-    axes[0].set_xlabel("NMI, mean and 95 % interval", fontsize=8)
-    axes[1].set_xlabel("difference to the same model unbalanced", fontsize=8)
-    axes[1].axvline(0, color="black", lw=0.8)
+    axes[0].set_xlabel("NMI: mean, 95 % interval")
     axes[0].invert_yaxis()
+    draw_changes(table, axes[1])
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
@@ -791,11 +877,10 @@ def draw_study(
     "The study's figures: {file name: matplotlib figure}."
     methods, others = method_table(result), sets_table(result)
     height = 0.2 * max(len(methods), len(others)) + 1.2
-    figure, axes = plt.subplots(1, 2, figsize=(7.5, height), layout="constrained", width_ratios=[1.3, 1])
-    draw_methods(methods, axes[0])
-    draw_sets(others, axes[1])
-    for ax, title in zip(axes, ("the report's table", "other tables")):
-        ax.set_title(title, fontsize=9)
-        ax.xaxis.label.set_size(8)
-        ax.tick_params(axis="x", labelsize=7)
+    with plt.rc_context({"font.size": 8}):
+        figure, axes = plt.subplots(1, 2, figsize=(9, height), layout="constrained", width_ratios=[1.3, 1])
+        draw_methods(methods, axes[0])
+        draw_sets(others, axes[1])
+        for ax, title in zip(axes, ("the report's table", "other tables")):
+            ax.set_title(title)
     return {"study.png": figure, "balancing.png": draw_balancing(balancing_table(result))}

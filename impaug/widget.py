@@ -12,23 +12,32 @@ __all__ = [
     "edges_of",
     "packed_run",
     "trajectory_widget",
+    "filled_template",
     "last_counts",
+    "AnchorGrid",
+    "anchor_grid",
+    "anchor_widget",
+    "nmi_by_anchor",
+    "still_picture",
 ]
 
 # %% ../nbs/29_widget.ipynb #617221cf
 import base64
+import io
 import json
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from .consensus import average_importance
 from .data import InputError, choose
+from .engine import train_importance
 from .evaluate import scores
-from .threshold import find_threshold
+from .threshold import find_threshold, neighbours
 
 # %% ../nbs/29_widget.ipynb #99f42adb
 shown_rules = {"the report's rule": "report", "k-means": "kmeans", "cut": "cut"}
@@ -151,22 +160,42 @@ def trajectory_widget(
     runs,  # {name: `Trajectories`}, to choose from
     y,  # true classes, 0 or 1, (n,): they colour and score; {name: (n,)} where runs are of different rows
     names=("benign", "malignant"),  # of the classes
+    epoch=None,  # the epoch that it opens at, from 1; the last one if None
 ):
     """An interactive figure for a static page: IPython `HTML`.
 
     It draws importance by epoch, and a threshold whose slider recounts the confusion matrix. `InputError` where a
-    run has another number of rows than its `y`."""
-    from IPython.display import HTML  # there wherever a notebook is; nothing else in the package needs it
-
+    run has another number of rows than its `y`, or the first run has no such epoch."""
     labels = y if isinstance(y, dict) else dict.fromkeys(runs, np.asarray(y))
     for name, run in runs.items():
         n = run.importance.shape[1]
         if n != len(choose(labels, name, "y")):
             raise InputError(f"y: {len(labels[name])} labels for {n} rows of {name!r}; pass one for each row")
-    data = dict(names=list(names), runs=[packed_run(name, run, labels[name]) for name, run in runs.items()])
-    template = files("impaug").joinpath("templates", "trajectories.html").read_text(encoding="utf-8")
+    last = len(next(iter(runs.values())).importance)
+    if epoch is not None and not 1 <= epoch <= last:
+        raise InputError(f"epoch: {epoch} is none of the first run's; pass 1 to {last}")
+    packed = [packed_run(name, run, labels[name]) for name, run in runs.items()]
+    data = dict(names=list(names), epoch=epoch or last, runs=packed)
+    return filled_template("trajectories.html", data, last_counts(runs, labels, names))
+
+
+def filled_template(
+    name,  # of a file in impaug/templates
+    data,  # what the figure's script reads: a dict for JSON
+    fallback,  # HTML for readers without JavaScript
+):
+    "The template with everything that it needs: IPython `HTML`."
+    from IPython.display import HTML  # there wherever a notebook is; nothing else in the package needs it
+
+    folder = files("impaug").joinpath("templates")
+    html = folder.joinpath(name).read_text(encoding="utf-8")
     text = json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")  # nothing in a name can end the script
-    return HTML(template.replace("%data%", text).replace("%fallback%", last_counts(runs, labels, names)))
+    parts = dict(data=text, fallback=fallback)
+    for part, file in dict(style="widgets.css", shared="widgets.js").items():
+        parts[part] = folder.joinpath(file).read_text(encoding="utf-8").rstrip()
+    for part, content in parts.items():
+        html = html.replace(f"%{part}%", content)
+    return HTML(html)
 
 
 # %% ../nbs/29_widget.ipynb #64912d86
@@ -184,6 +213,113 @@ def last_counts(
             for side, count in zip(("majority", "minority"), counts):
                 line[f"{true_class}, pseudo {side}"] = count
         lines.append(line | {"F": score["f1"], "NMI": score["nmi"]})
-    table = pd.DataFrame(lines).to_html(index=False, border=0, float_format="{:.4f}".format)
+    table = pd.DataFrame(lines).to_html(index=False, border=0, float_format="{:.2f}".format)
     table = table.replace("<table", '<table data-quarto-disable-processing="true"', 1)
     return f"<p>Interactive with JavaScript; this is the last epoch.</p>{table}"
+
+
+# %% ../nbs/29_widget.ipynb #a1c0de02
+@dataclass
+class AnchorGrid:
+    "Importance of n rows of two columns about each point of a grid, and where rules cut it."
+
+    rows: np.ndarray  # (n, 2)
+    across: np.ndarray  # anchors' first coordinates, increasing, (a,)
+    up: np.ndarray  # and their second, increasing, (b,)
+    run: Trajectories  # a grid point in the place of each epoch, (b * a, n): the first coordinate changes fastest
+
+
+def anchor_grid(
+    rows,  # (n, 2)
+    across,  # first coordinates of the anchors, increasing, (a,)
+    up,  # second coordinates, increasing, (b,)
+    rule="k-means",  # which of the rules the figure opens with: a key of `shown_rules`
+    **training,  # what `train_importance` takes; of several seeds the importance is averaged
+):
+    "Importance about each anchor of the grid: an `AnchorGrid`. `InputError` for another shape."
+    rows, across, up = (np.asarray(values, dtype=np.float64) for values in (rows, across, up))
+    if rows.ndim != 2 or rows.shape[1] != 2:
+        raise InputError(f"rows: expected two columns, (n, 2), got shape {rows.shape}; choose two of the columns")
+    for name, places in (("across", across), ("up", up)):
+        if len(places) < 2 or (np.diff(places) <= 0).any():
+            raise InputError(f"{name}: expected at least two increasing coordinates; pass for example np.arange(-5, 6)")
+    importance = []
+    for second in up:
+        for first in across:
+            fit = train_importance(rows, anchor=(first, second), **training)
+            importance.append(fit.importance.mean(axis=0))
+    return AnchorGrid(rows, across, up, trajectories(importance, neighbours(rows), rule))
+
+
+# %% ../nbs/29_widget.ipynb #a1c0de03
+def anchor_widget(
+    grid,  # an `AnchorGrid`
+    y,  # true classes, 0 or 1, (n,): they score, and choose the shape of a row's mark
+    names=("majority", "minority"),  # of the classes
+    start=(0.0, 0.0),  # where the anchor stands at first; the nearest grid point is taken
+):
+    """An interactive figure for a static page: IPython `HTML`.
+
+    It draws the rows by importance about an anchor that the reader moves, the threshold, and NMI at every anchor.
+    `InputError` where `y` has another number of labels than the grid has rows."""
+    y = np.asarray(y)
+    if len(y) != len(grid.rows):
+        raise InputError(f"y: {len(y)} labels for {len(grid.rows)} rows; pass one for each row")
+    at = [int(np.abs(places - wanted).argmin()) for places, wanted in zip((grid.across, grid.up), start)]
+    data = dict(
+        names=list(names),
+        rows=np.round(grid.rows, 3).tolist(),
+        across=_digits(grid.across),
+        up=_digits(grid.up),
+        start=at,
+        run=packed_run("anchor", grid.run, y),
+    )
+    return filled_template("anchor.html", data, still_picture(grid, y, names, at))
+
+
+# %% ../nbs/29_widget.ipynb #a1c0de04
+def nmi_by_anchor(
+    grid,  # an `AnchorGrid`
+    y,  # true classes, (n,)
+):
+    "NMI of the pseudo labels with the classes, by the grid's own rule: (b, a)."
+    found = []
+    for importance, threshold in zip(grid.run.importance, grid.run.cuts[grid.run.rule]):
+        found.append(scores(y, importance > threshold)["nmi"])
+    return np.reshape(found, (len(grid.up), len(grid.across)))
+
+
+def still_picture(
+    grid,  # an `AnchorGrid`
+    y,  # true classes, 0 or 1, (n,)
+    names,  # of the classes
+    at,  # place of the anchor in `grid.across` and in `grid.up`
+):
+    "Rows by importance about one anchor, and NMI at all of them, for readers without JavaScript: an HTML image."
+    place, nmi = at[1] * len(grid.across) + at[0], nmi_by_anchor(grid, y)
+    importance, threshold = grid.run.importance[place], grid.run.cuts[grid.run.rule][place]
+    corner = grid.across[at[0]], grid.up[at[1]]
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained")
+    for value, (name, marker) in enumerate(zip(names, "o^")):
+        dots = left.scatter(
+            *grid.rows[y == value].T, c=importance[y == value], vmin=0.7, vmax=1.3, s=14, marker=marker, label=name
+        )
+        dots.set_cmap("cividis")
+    above = importance > threshold
+    left.scatter(*grid.rows[above].T, s=40, facecolors="none", edgecolors="black", lw=0.6, label="pseudo minority")
+    shown = right.pcolormesh(grid.across, grid.up, nmi, vmin=0, vmax=1, cmap="Greys", edgecolors="white", lw=0.3)
+    left.set(xlim=right.get_xlim(), ylim=right.get_ylim())
+    for ax, title in ((left, f"NMI {nmi[at[1], at[0]]:.2f} about this anchor"), (right, "NMI by place of the anchor")):
+        ax.scatter(*corner, marker="X", color="crimson", s=70, label="anchor")
+        ax.set_title(title, fontsize=10)
+        ax.set_aspect("equal")
+    fig.colorbar(dots, ax=left, label="importance", orientation="horizontal")
+    fig.colorbar(shown, ax=right, label="NMI", orientation="horizontal")
+    left.legend(fontsize=7, loc="lower left")
+    picture = io.BytesIO()
+    fig.savefig(picture, format="png", dpi=110)
+    plt.close(fig)
+    said = f"Rows coloured by importance about one anchor, and a map of NMI, {nmi.min():.2f} to {nmi.max():.2f}."
+    source = base64.b64encode(picture.getvalue()).decode()
+    text = "<p>Interactive with JavaScript; this is one position of the anchor.</p>"
+    return f'{text}<img alt="{said}" style="max-width: 100%" src="data:image/png;base64,{source}">'

@@ -2,7 +2,7 @@
 
 import re
 
-from pages import mend, mended, notebook_links
+from pages import arranged, mend, mended, notebook_links
 
 
 def test_html_becomes_a_raw_block_and_nothing_else_changes():
@@ -32,6 +32,37 @@ def test_signatures_say_what_is_known():
     assert mended(command) == ""
 
 
+def code(source, **more):
+    return {"cell_type": "code", "source": source.splitlines(keepends=True), "outputs": [], **more}
+
+
+def test_folded_tests_are_gathered_at_the_end_with_their_outputs():
+    figure = code("#| code-fold: true\n#| label: fig-a\nplot()")
+    helper = code('#| code-fold: true\n#| code-summary: "The records"\nrecords = load()')
+    shown = [{"text": "0.97\n"}]
+    test = code('#| code-fold: true\n#| code-summary: "One is \\"one\\""\nprint(1)\nassert 1 == 1', outputs=shown)
+    end = {"cell_type": "markdown", "source": ["## What came out"]}
+    page = arranged([test, figure, helper, end])
+    assert page[:3] == [figure, helper, end]
+    assert "".join(page[3]["source"]).splitlines()[1:3] == [
+        '<details class="tests">',
+        "<summary>Tests of this page (1)</summary>",
+    ]
+    assert ["".join(cell["source"]) for cell in page[4:6]] == ['**One is "one"**\n', "print(1)\nassert 1 == 1"]
+    assert page[5]["outputs"] == shown
+    assert "</details>\n" in page[6]["source"]
+
+
+def test_a_table_that_is_referred_to_stays_in_place_and_no_tests_make_no_block():
+    table = code('#| code-fold: true\n#| code-summary: "By hand"\n#| label: tbl-a\nassert rows\nrows')
+    assert arranged([table, code("1 + 1")]) == [table, code("1 + 1")]
+
+
+def test_shown_code_has_no_label_above_it():
+    exported = code('#| code-fold: show\n#| code-summary: "Exported source"\n#| label: one\ndef f(): ...')
+    assert arranged([exported])[0]["source"] == ["#| label: one\n", "def f(): ..."]
+
+
 def test_every_page_ends_with_links_to_its_own_notebook():
     "Where GitHub serves a file of the branch main, and in Colab's form of the same address."
     cell = notebook_links("02_data.ipynb")
@@ -40,3 +71,11 @@ def test_every_page_ends_with_links_to_its_own_notebook():
         "https://github.com/impaug/impaug/raw/main/nbs/02_data.ipynb",
         "https://colab.research.google.com/github/impaug/impaug/blob/main/nbs/02_data.ipynb",
     ]
+
+
+def test_printed_columns_are_scrolled_by_keyboard():
+    cell = code(
+        "#| classes: aligned\nprint(table)", outputs=[{"output_type": "stream", "text": ["a < b\n", "1   2\n"]}]
+    )
+    mend(cell)
+    assert '<pre tabindex="0"><code>a &lt; b\n1   2\n</code></pre>' in cell["outputs"][0]["data"]["text/markdown"]

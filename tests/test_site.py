@@ -96,8 +96,13 @@ summed = [
     v4.new_code_cell("#| hide\nassert total < .82"),
 ]
 end = [v4.new_markdown_cell("# End\n\n> And then?")]
+terms = [
+    v4.new_markdown_cell("# Glossary\n\n> What is meant?"),
+    v4.new_markdown_cell("| [carry]{#carry} | what is left |"),
+]
 config = """website:
-  sidebar: {contents: [index.ipynb, {section: Parts, contents: [{text: Sum, href: 01_sum.ipynb}, 02_end.ipynb]}]}
+  sidebar:
+    contents: [index.ipynb, {section: Parts, contents: [{text: Sum, href: 01_sum.ipynb}, 02_end.ipynb]}, glossary.ipynb]
 """
 files = {
     "_quarto.yml": config,
@@ -113,7 +118,7 @@ def small(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     (tmp_path / "nbs/_quarto.yml").symlink_to("../_quarto.yml")
-    for name, cells in {"index": front, "01_sum": summed, "02_end": end}.items():
+    for name, cells in {"index": front, "01_sum": summed, "02_end": end, "glossary": terms}.items():
         nbformat.write(v4.new_notebook(cells=cells), tmp_path / "nbs" / f"{name}.ipynb")
     return tmp_path
 
@@ -136,8 +141,9 @@ planted = {
         "_quarto.yml",
         "{text: Sum, href: 01_sum.ipynb}, 02_end.ipynb",
         "02_end.ipynb, 01_sum.ipynb",
-        "not in the order of the pages' numbers",
+        "not in the order of its numbers",
     ),
+    "term without a link": ("02_end", "> And then?", "> And the carry?", "“carry” is not linked"),
     "no question": ("01_sum", "> How much?", "How much?", "does not open with"),
     "introduction in the first cell": (
         "01_sum",

@@ -39,7 +39,7 @@ class Text:
     "A piece of markdown: the words that are read, without code, formulas, attributes, headings; and what it names."
 
     def __init__(self, source, cell):
-        self.cell, blocks = cell, PARSER.parse(source)
+        self.source, self.cell, blocks = source, cell, PARSER.parse(source)
         tokens = [token for block in blocks for token in (block, *(block.children or []))]
         words = ["".join(map(words_of, block.children or [block])) for block in blocks]
         is_heading = [False] + [block.type == "heading_open" for block in blocks]
@@ -133,7 +133,7 @@ class Site:
 
 
 def check_sidebar(site):
-    "Every page stands in the sidebar once, by the pages' numbers; nbs/_quarto.yml is the one configuration."
+    "Every page stands in the sidebar once, in each section by number; nbs/_quarto.yml is the one configuration."
     if (site.root / "nbs/_quarto.yml").resolve() != site.root / "_quarto.yml":
         yield "nbs/_quarto.yml: not a symlink to ../_quarto.yml, the one configuration; run ln -sf ../_quarto.yml nbs/"
     sidebar = yaml.safe_load(site.source("_quarto.yml"))["website"]["sidebar"]
@@ -141,9 +141,10 @@ def check_sidebar(site):
     for name in sorted({*names, *site.ids}):
         if (names.count(name), name in site.ids) != (1, True):
             yield f"_quarto.yml: names {name} {names.count(name)} times; is there such a page: {name in site.ids}"
-    numbered = [name for name in names if name[0].isdigit()]
-    if numbered != sorted(numbered):
-        yield f"_quarto.yml: the sidebar is not in the order of the pages' numbers: {', '.join(numbered)}"
+    for section in sidebar["contents"]:
+        numbered = [name for name in re.findall(r"[\w-]+\.ipynb", json.dumps(section)) if name[0].isdigit()]
+        if numbered != sorted(numbered):
+            yield f"_quarto.yml: a section of the sidebar is not in the order of its numbers: {', '.join(numbered)}"
 
 
 def check_heads(site):
@@ -151,6 +152,22 @@ def check_heads(site):
     for cell in site.cells:
         if cell.is_first and not re.fullmatch(r"# .+\n\n> .+\s*", cell.source):
             yield f"nbs/{cell.file}: does not open with a cell of '# Title', an empty line, '> Question?'"
+
+
+GLOSSARY = "glossary.ipynb"
+
+
+def check_terms(site):
+    "A page of the narrative that uses a term of the glossary links to it, or says what it is and has it in italics."
+    glossary = "\n".join(cell.source for cell in site.cells if cell.file == GLOSSARY)
+    for term, anchor in re.findall(r"^\| \[([^]]+)\]\{#([\w-]+)\}", glossary, flags=re.M):
+        link, italic = f"{GLOSSARY}#{anchor}", re.compile(rf"(?<!\*)\*{term}s?\*(?!\*)", flags=re.I)
+        for file in [file for file in site.ids if file == "index.ipynb" or file[:2] <= "20"]:
+            texts = [text for text in site.texts if text.cell.file == file]
+            markdown = [text for text in texts if not text.cell.is_code]
+            using = [text for text in markdown if re.search(rf"\b{term}s?\b", text.prose, flags=re.I)]
+            if using and not any(link in text.links or italic.search(text.source) for text in texts):
+                yield f"{using[0].cell.where}: “{term}” is not linked; write [{term}]({link}) there"
 
 
 def check_executed(site):

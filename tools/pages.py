@@ -1,9 +1,11 @@
 """nbdev's part of the site: notebooks to _proc, with docstrings and links to the API. tools/docs.sh renders them.
 
 HTML outputs become raw blocks of markdown, for which Quarto does not make the page fetch scripts from a CDN. Links that
-nbdev puts into code are taken out, as is the type it makes up for None, and its entry for a command of click.
+nbdev puts into code are taken out, as is the type it makes up for None, and its entry for a command of click. Code that
+is shown stands without a label above it, and the tests of a page in one folded block at its end.
 """
 
+import html
 import json
 import re
 
@@ -21,15 +23,61 @@ def mended(text):
     return re.sub(r"^```.*?^```", plain, text, flags=re.M | re.S)
 
 
+def scrolling(output):
+    "Text that is printed in columns, which no line break may part: wider than its box, it is scrolled by keyboard too."
+    if output["output_type"] != "stream":
+        return output
+    pre = f'<pre tabindex="0"><code>{html.escape("".join(output["text"]))}</code></pre>'
+    return {"output_type": "display_data", "metadata": {}, "data": {"text/html": pre}}
+
+
 def mend(cell):
     "Mend a cell's markdown and outputs, in place; its source stays a list: Quarto drops the line breaks of a string."
     if cell["cell_type"] == "markdown":
         cell["source"] = mended("".join(cell["source"])).splitlines(keepends=True)
+    if cell["cell_type"] == "code" and option("".join(cell["source"]), "classes") == "aligned":
+        cell["outputs"] = [scrolling(output) for output in cell["outputs"]]
     for data in [output.get("data", {}) for output in cell.get("outputs", [])]:
         if "text/html" in data:
             data["text/markdown"] = f"`````{{=html}}\n{''.join(data.pop('text/html'))}\n`````\n"
         elif "text/markdown" in data:
             data["text/markdown"] = mended("".join(data["text/markdown"]))
+
+
+def option(source, name):
+    "What a line of options of a code cell says, without quotes; None where there is no such line."
+    found = re.search(rf"^#\|\s*{name}: *(.*)$", source, flags=re.M)
+    return found and found[1].removeprefix('"').removesuffix('"').replace('\\"', '"')
+
+
+def claim_of(source):
+    "The claim that a folded test is of; None for other code, a test whose table or figure is referred to among it."
+    is_test = re.search(r"\bassert\b|\btest_\w+\(|\bExceptionExpected\b", source)
+    folded = option(source, "code-fold") == "true" and not option(source, "label")
+    return option(source, "code-summary") if is_test and folded else None
+
+
+def markdown(number, *lines):
+    return {"cell_type": "markdown", "id": f"tests-{number}", "metadata": {}, "source": [f"{line}\n" for line in lines]}
+
+
+def arranged(cells):
+    "A page's cells: no label above code that is shown, and the folded tests gathered in one folded block at the end."
+    page, tests = [], []
+    for cell in cells:
+        source = "".join(cell["source"])
+        claim = claim_of(source) if cell["cell_type"] == "code" else None
+        if claim or option(source, "code-fold") == "show":
+            source = re.sub(r"^#\|\s*code-(fold|summary):.*\n", "", source, flags=re.M)
+            cell["source"] = source.splitlines(keepends=True)
+        if claim:
+            tests += [markdown(len(tests) + 1, f"**{claim}**"), cell]
+        else:
+            page.append(cell)
+    summary = f"<summary>Tests of this page ({len(tests) // 2})</summary>"
+    opening = markdown(0, "```{=html}", '<details class="tests">', summary, "```")
+    closing = markdown(len(tests) + 1, "```{=html}", "</details>", "```")
+    return [*page, opening, *tests, closing] if tests else page
 
 
 REPOSITORY = "github.com/impaug/impaug"
@@ -52,5 +100,6 @@ if __name__ == "__main__":
         book = json.loads(path.read_text(encoding="utf-8"))
         for cell in book["cells"]:
             mend(cell)
+        book["cells"] = arranged(book["cells"])
         book["cells"].append(notebook_links(path.name))
         path.write_text(json.dumps(book), encoding="utf-8")

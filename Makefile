@@ -10,7 +10,7 @@ SEEDS  ?= 16
 CASES  ?= 10000
 SEED   ?= 1
 
-.PHONY: help setup report test fuzz check floors newest notebooks docs preview readings bench study clean
+.PHONY: help setup report test fuzz check floors newest notebooks docs preview article readings bench study clean
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -71,6 +71,9 @@ docs:  ## build the site into _docs (needs Quarto)
 preview:  ## serve the site and follow changes (needs Quarto)
 	@tools/docs.sh preview
 
+article: $(READY)  ## the report part as one PDF, _article/article.pdf (needs Quarto; without, a line says so)
+	@$(BIN)/python tools/article.py
+
 readings: $(READY)  ## search readings of the report again: results/readings.json (five minutes)
 	@$(BIN)/python benchmarks/readings.py
 
@@ -81,4 +84,4 @@ study: $(READY)  ## compare with peers, 50 seeds: results/study.json (an hour on
 	@$(BIN)/impaug study --seeds 50 --jobs -1 --keel both --json results/study.json
 
 clean:  ## remove .venv and build output
-	rm -rf $(VENV) .venv-floors .venv-newest build *.egg-info _docs _proc
+	rm -rf $(VENV) .venv-floors .venv-newest build *.egg-info _docs _proc _article

@@ -202,6 +202,13 @@ planted = {
         '"text/html": "<svg></svg>", "text/markdown": [',
         "fig-alt",
     ),
+    "written table without a caption": ("02_end", "And then?", r"And then?\n\n| a |\n|---|\n| b |", "without tbl-cap"),
+    "HTML table without a caption": (
+        "index",
+        '"text/markdown": [',
+        '"text/html": "<table>", "text/markdown": [',
+        "tbl-cap",
+    ),
     "table without a caption": ("index", '"Markdown(f', r'"#| label: tbl-a\n", "Markdown(f', "without tbl-cap"),
     "no such name": ("index", "impaug.smote.oversample", "impaug.smote.oversampled", "no `impaug.smote.oversampled`"),
     "no such module": ("index", "impaug.smote.oversample", "impaug.smite", "there is no `impaug.smite`"),

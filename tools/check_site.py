@@ -50,6 +50,8 @@ class Text:
         self.images = [token for token in tokens if token.type == "image"]
         self.links = [token.attrs[key] for token in tokens for key in ("href", "src") if key in token.attrs]
         self.links += re.findall(r"\b(?:href|src)=[\"']([^\"']+)", self.html)
+        captions = re.findall(r"^: +\S", source, flags=re.M)
+        self.bare_tables = [block.type for block in blocks].count("table_open") > len(captions)
         self.ids = [token.attrs["id"] for token in tokens if "id" in token.attrs] + HTML_ID.findall(self.html)
         self.ids += re.findall(r"\{[^{}\n]*#([\w.:-]+)", "\n".join(words))
         self.names = re.findall(r"(?<![\w@])@\{?([A-Za-z](?:[\w.:-]*\w)?)", "\n".join(words))
@@ -249,14 +251,16 @@ def check_references(site):
 
 
 def check_figures(site):
-    "Every figure has a label, a caption and an alternative text, whether code or markdown shows it."
+    "Every figure has a label, a caption and an alternative text, every table a caption, whoever shows it."
     for cell in [cell for cell in site.cells if not cell.hidden]:
-        html, is_table = "".join(cell.data("text/html")), cell.label.startswith("tbl-")
+        html, is_figure = "".join(cell.data("text/html")), cell.label.startswith("fig-")
+        has_table = "<table" in html or any(text.bare_tables for text in cell.shown)
+        is_table = cell.label.startswith("tbl-") or has_table and not is_figure
         wanted = ["label", "fig-cap", "fig-alt"] if cell.data("image/") else ["tbl-cap"] if is_table else []
-        wanted += ["fig-cap"] if cell.label.startswith("fig-") else []
+        wanted += ["fig-cap"] if is_figure else []
         wanted += ["fig-alt"] if "<svg" in html and "aria-label" not in html else []
         for key in dict.fromkeys(key for key in wanted if not cell.options.get(key)):
-            yield f"{cell.where}: shows a figure or table without {key}; add #| {key}: …"
+            yield f"{cell.where}: shows a figure or table without {key}; add #| {key}: … (in markdown, : Caption.)"
         for image in [image for text in cell.shown for image in text.images]:
             if not (image.content and {"id", "fig-alt"} <= set(image.attrs)):
                 yield f"{cell.where}: the image {image.attrs['src']} lacks part of ![caption](file){{#fig-… fig-alt=…}}"

@@ -72,7 +72,7 @@ def one_after_the_other(files):
 def test_the_command_writes_what_one_process_makes(parts, tmp_path):
     files = sorted(parts.iterdir())
     ran = subprocess.run(
-        [*command, f"{parts}/*.parquet", "-o", tmp_path / "out", *light[:-1]], capture_output=True, timeout=120
+        [*command, f"{parts}/*.parquet", "-o", tmp_path / "out", *light[:-1]], capture_output=True, timeout=600
     )
     assert ran.returncode == 0 and ran.stdout == b"", ran.stderr
     for words in (
@@ -230,7 +230,7 @@ def test_a_disk_that_is_full_at_the_fourth_part_leaves_the_old_parts(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
     args = [tmp_path / "in", "-o", tmp_path / "out", *light, "--overwrite"]
-    ran = subprocess.run([*command, *args], capture_output=True, timeout=120, preexec_fn=small_disk)
+    ran = subprocess.run([*command, *args], capture_output=True, timeout=600, preexec_fn=small_disk)
     assert_refused((ran.returncode, ran.stderr.decode()), "-o: cannot write ")
     assert contents(tmp_path) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
@@ -257,10 +257,10 @@ def test_an_interrupt_ends_the_workers_and_leaves_nothing(moment, tmp_path):
     time.sleep(0.1)
     workers = psutil.Process(at_work.pid).children(recursive=True)
     os.killpg(at_work.pid, signal.SIGINT)  # as a terminal does: to all of them
-    rest = at_work.communicate(timeout=60)[1]
+    rest = at_work.communicate(timeout=300)[1]
     assert at_work.returncode == 130 and b"Traceback" not in rest, rest
     assert rest.endswith(b"impaug: interrupted; nothing was written\n"), rest
-    assert workers and not psutil.wait_procs(workers, timeout=10)[1]
+    assert workers and not psutil.wait_procs(workers, timeout=60)[1]
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("dask")] == ["in"]
 
 
@@ -273,5 +273,5 @@ def test_without_dask(parts, tmp_path, capfd, monkeypatch):
 
 def test_dask_is_imported_only_where_it_is_used():
     asked = "import sys, impaug.cli; print(sorted({'dask', 'distributed'} & set(sys.modules)))"
-    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, timeout=120)
+    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, timeout=600)
     assert ran.stdout == b"[]\n"

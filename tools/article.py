@@ -37,9 +37,8 @@ LEFT_OUT = re.compile(r"^#\| *(hide|export|exports|default_exp|code-summary)\b",
 def section(name, cells):
     "Cells of one page for the article: no code that shows nothing, labels with the page's number, links to the site."
     kept = [cell for cell in cells if cell["cell_type"] == "markdown" or cell.get("outputs")]
-    kept = [
-        cell for cell in kept if "fig-cap" in "".join(cell["source"]) or not LEFT_OUT.search("".join(cell["source"]))
-    ]
+    sources = ["".join(cell["source"]) for cell in kept]
+    kept = [cell for cell, text in zip(kept, sources) if "#| label: " in text or not LEFT_OUT.search(text)]
     for cell in kept:
         mend(cell)
     text = json.dumps(kept, ensure_ascii=False)

@@ -766,7 +766,7 @@ def draw_doubts(
     "Of the answers on each kind of tables, the shares that came with a warning, and without one found or missed."
     parts = dict(warned="with a warning", found="no warning, class found", idle="no warning, class not found")
     left = np.zeros(len(table))
-    for (part, label), color in zip(parts.items(), ("lightgrey", *sns.color_palette("colorblind")[::3])):
+    for (part, label), color in zip(parts.items(), ("lightgrey", *sns.color_palette("pastel")[:2])):
         share = (table[part] / table.runs).to_numpy()
         ax.barh(range(len(table)), share, left=left, color=color, label=label)
         for y, number in enumerate(table[part]):

@@ -160,15 +160,17 @@ GLOSSARY = "glossary.ipynb"
 
 
 def check_terms(site):
-    "A page of the narrative that uses a term of the glossary links to it, or says what it is and has it in italics."
+    "A page of the narrative that uses a term of the glossary links it, or says what it is and has it in italics."
     glossary = "\n".join(cell.source for cell in site.cells if cell.file == GLOSSARY)
     for term, anchor in re.findall(r"^\| \[([^]]+)\]\{#([\w-]+)\}", glossary, flags=re.M):
-        link, italic = f"{GLOSSARY}#{anchor}", re.compile(rf"(?<!\*)\*{term}s?\*(?!\*)", flags=re.I)
+        link = f"{GLOSSARY}#{anchor}"
+        told = re.compile(rf"(?<!\*)\*{term}s?\*(?!\*)|\[[^]]*\b{term}s?\b[^]]*\]\(", flags=re.I)
+        use = re.compile(rf"(?<![@\w-]){term}s?\b", flags=re.I)
         for file in [file for file in site.ids if file == "index.ipynb" or file[:2] <= "20"]:
             texts = [text for text in site.texts if text.cell.file == file]
             markdown = [text for text in texts if not text.cell.is_code]
-            using = [text for text in markdown if re.search(rf"\b{term}s?\b", text.prose, flags=re.I)]
-            if using and not any(link in text.links or italic.search(text.source) for text in texts):
+            using = [text for text in markdown if use.search(text.prose)]
+            if using and not any(link in text.links or told.search(text.source) for text in texts):
                 yield f"{using[0].cell.where}: “{term}” is not linked; write [{term}]({link}) there"
 
 

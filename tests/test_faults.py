@@ -48,7 +48,8 @@ def started(folder, letters, turns=1_000_000):
 
 def in_new_interpreter(call, folder):
     "Call a function of this file in an interpreter without threads, where processes can be forked without harm."
-    lines = ["import sys, pathlib", f"sys.path.insert(0, {str(Path(__file__).parent)!r})", "import test_faults"]
+    lines = ["import signal, sys, pathlib", "signal.signal(signal.SIGINT, signal.default_int_handler)"]
+    lines += [f"sys.path.insert(0, {str(Path(__file__).parent)!r})", "import test_faults"]
     lines.append(f"test_faults.{call.__name__}(pathlib.Path({str(folder)!r}))")
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=600)
 

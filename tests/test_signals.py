@@ -45,6 +45,12 @@ def program(*before):
     return [sys.executable, "-c", "\n".join(["from impaug.start import main", *before, "main()"])]
 
 
+def heed_signals():
+    "Take signals that whoever runs the tests ignores, as nohup and a job in the background do."
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     "phase, number, steps",
     [
@@ -62,7 +68,7 @@ def test_a_signal_ends_any_phase_with_one_line_and_leaves_nothing(phase, number,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=heed_signals,
     )
     try:
         assert at_work.stdout.readline() == "held\n"

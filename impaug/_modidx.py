@@ -871,6 +871,7 @@ d = {
             "impaug.study_tables.groups_scores": ("study_tables.html#groups_scores", "impaug/study_tables.py"),
             "impaug.study_tables.groups_table": ("study_tables.html#groups_table", "impaug/study_tables.py"),
             "impaug.study_tables.half_runs": ("study_tables.html#half_runs", "impaug/study_tables.py"),
+            "impaug.study_tables.is_warned": ("study_tables.html#is_warned", "impaug/study_tables.py"),
             "impaug.study_tables.keel_lead": ("study_tables.html#keel_lead", "impaug/study_tables.py"),
             "impaug.study_tables.keel_table": ("study_tables.html#keel_table", "impaug/study_tables.py"),
             "impaug.study_tables.labels_lead": ("study_tables.html#labels_lead", "impaug/study_tables.py"),

@@ -24,6 +24,7 @@ __all__ = [
     "bootstrap_interval",
     "keel_table",
     "keel_lead",
+    "is_warned",
     "undoubted",
     "doubts_table",
     "shares_table",
@@ -269,17 +270,22 @@ def keel_lead(
 
 
 # %% ../nbs/34_study_tables.ipynb #21893613
+def is_warned(
+    run,  # a record of the study
+):
+    "Whether the answer came with a doubt, or named as the split of one column."
+    return bool(run["doubts"]) or run.get("one_column", False)
+
+
 def undoubted(
     result,  # as `run_study` gives
     half,  # a key of `keel_halves`
     idle=0.1,  # NMI below which an answer is idle
 ):
-    """Runs of `recommended`, how many came without a doubt, how many of those are idle, and the share of these.
-
-    An answer that is named as the split of one column warns its reader, and is not counted."""
+    "Runs of `recommended`, how many came without a warning, how many of those are idle, and the share of these."
     groups = choose(keel_halves, half, "half")
     runs = [one for one in result["keel"] if one["group"] in groups and one["method"] == "recommended"]
-    trusted = [one for one in runs if not one["doubts"] and not one["one_column"]]
+    trusted = [one for one in runs if not is_warned(one)]
     idle_ones = [one for one in trusted if one["nmi"] < idle]
     share = len(idle_ones) / len(trusted) if trusted else np.nan
     return dict(runs=len(runs), undoubted=len(trusted), idle=len(idle_ones), share=share)
@@ -290,9 +296,7 @@ def doubts_table(
     result,  # as `run_study` gives
     idle=0.1,  # NMI below which an answer is idle; where there is no second group, every answer is
 ):
-    """Answers of `recommended` on each kind of tables: `warned`, or without a warning `found` or `idle`; and `runs`.
-
-    A warning is a doubt, or that the answer is named as the split of one column."""
+    "Answers of `recommended` on each kind of tables: `warned`, or without a warning `found` or `idle`; and `runs`."
     own = [one for one in result["textbook"] if one["step"] == "recommended"]
     parts = {
         "no second group": [one for one in own if one["kind"] == "no second group"],
@@ -305,7 +309,7 @@ def doubts_table(
         parts[f"field's, {half}"] = [one for one in keel if one["group"] in keel_halves[half]]
     rows = {}
     for name, runs in [part for part in parts.items() if part[1]]:
-        warned = np.array([bool(one["doubts"]) or one.get("one_column", False) for one in runs])
+        warned = np.array([is_warned(one) for one in runs])
         found = np.array([one.get("nmi", 0) >= idle for one in runs])
         rows[name] = dict(
             warned=warned.sum(), found=(~warned & found).sum(), idle=(~warned & ~found).sum(), runs=len(runs)

@@ -28,6 +28,9 @@ def test_figures_may_differ_by_antialiasing_only():
     assert notebooks.same_figure(png(100), png(110)) and notebooks.same_figure(png(100), png(100, dots=5))
     assert not notebooks.same_figure(png(100), png(100, dots=40))
     assert not notebooks.same_figure(png(100), png(100, size=(40, 31)))
+    large = dict(shade=100, size=(300, 300))
+    assert notebooks.same_figure(png(**large), png(**large, dots=20))
+    assert not notebooks.same_figure(png(**large), png(**large, dots=800))  # few of all pixels, many of those around
 
 
 def test_numbers_may_differ_in_their_last_bits_only():

@@ -729,6 +729,7 @@ d = {
             "impaug.start.Ending": ("start.html#ending", "impaug/start.py"),
             "impaug.start.Ending.__init__": ("start.html#ending.__init__", "impaug/start.py"),
             "impaug.start.Ending.answer": ("start.html#ending.answer", "impaug/start.py"),
+            "impaug.start.Ending.clear_up": ("start.html#ending.clear_up", "impaug/start.py"),
             "impaug.start.Ending.end": ("start.html#ending.end", "impaug/start.py"),
             "impaug.start.Ending.leave": ("start.html#ending.leave", "impaug/start.py"),
             "impaug.start.Ending.listen": ("start.html#ending.listen", "impaug/start.py"),

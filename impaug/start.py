@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from threading import Thread
 
 
@@ -83,20 +84,29 @@ class Ending:
 
     def end(self, number):
         "Remove what is half-written, write the last line and end the process and its workers, whatever they are doing."
+        try:
+            self.clear_up()
+        finally:
+            os._exit(128 + number)
+
+    def clear_up(self):
+        "End the workers, remove what is half-written and write the last line."
         said = "interrupted; nothing was written"
         if self.begun:
             from multiprocessing import active_children
+
+            from psutil import NoSuchProcess, Process
 
             from impaug.cli import interrupted
             from impaug.files import remove_unfinished
 
             for child in active_children():
-                child.kill()
+                with suppress(NoSuchProcess):
+                    Process(child.pid).kill()  # joblib's processes have no `kill` of their own
             remove_unfinished()
             said = interrupted()
         if not self.said:
             sys.stderr.write(f"\nimpaug: {said}\n" if self.begun else f"impaug: {said}\n")
-        os._exit(128 + number)
 
     def leave(self):
         "From now on signals end the process as they end any other."
@@ -113,6 +123,9 @@ def main():
     ending.listen()
     report_lost = sys.unraisablehook
     sys.unraisablehook = lambda lost: lost.exc_type is KeyboardInterrupt or report_lost(lost)
+    # what an interrupted command leaves in shared memory, a process of Python's own removes: it need not say so
+    silent = [os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker"]
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, silent))
     os.environ["MPLBACKEND"] = "agg"  # files need no window; a backend that is not there would end the import
     from impaug.cli import main as command
 

@@ -52,19 +52,20 @@ def heed_signals():
 
 
 @pytest.mark.parametrize(
-    "phase, number, steps",
+    "phase, number, steps, jobs",
     [
-        ("import", signal.SIGINT, True),
-        ("reading", signal.SIGHUP, False),
-        ("learning", signal.SIGINT, False),
-        ("writing", signal.SIGTERM, True),
-        ("writing", signal.SIGINT, False),
+        ("import", signal.SIGINT, True, 1),
+        ("reading", signal.SIGHUP, False, 1),
+        ("learning", signal.SIGINT, False, 1),
+        ("writing", signal.SIGTERM, True, 1),
+        ("writing", signal.SIGINT, False, 1),
+        ("writing", signal.SIGINT, False, 2),
     ],
 )
-def test_a_signal_ends_any_phase_with_one_line_and_leaves_nothing(phase, number, steps, table, tmp_path):
+def test_a_signal_ends_any_phase_with_one_line_and_leaves_nothing(phase, number, steps, jobs, table, tmp_path):
     at_work = subprocess.Popen(
         [*program(HOLD.format(steps=steps), PHASES[phase]), "balance", table, "-o", tmp_path / "out.csv"]
-        + ["--restarts", "4", "--quiet"],
+        + ["--restarts", "4", "--jobs", str(jobs), "--quiet"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

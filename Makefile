@@ -7,6 +7,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OUT    ?= report
 SEEDS  ?= 16
+# The tests run in as many processes as there are cores, four at most; slow ones are shared out at the end.
+TESTS  := -m pytest tests --numprocesses=logical --maxprocesses=4 --dist=worksteal
 CASES  ?= 10000
 SEED   ?= 1
 
@@ -28,7 +30,7 @@ report: $(READY)  ## run the report's experiment: table, figures, report.json
 	@$(BIN)/impaug report --seeds $(SEEDS) --out $(OUT)
 
 test: $(READY)  ## run every notebook's tests, one test a notebook
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python $(TESTS)
 	@echo "All notebooks pass. Next: 'make report', or open nbs/index.ipynb with $(BIN)/jupyter lab."
 
 fuzz: $(READY)  ## read, balance and write CASES generated tables and files, from SEED (CASES=10000 SEED=1)
@@ -46,7 +48,7 @@ define test_with
 	@$(PYTHON) -m venv .venv-$@
 	@.venv-$@/bin/python -m pip install --disable-pip-version-check --quiet uv==0.13.9
 	@.venv-$@/bin/uv pip install --python .venv-$@/bin/python --resolution $(1) --editable '.[dev]'
-	@.venv-$@/bin/python -m pytest tests
+	@.venv-$@/bin/python $(TESTS)
 endef
 
 floors:  ## run the tests with the oldest versions that settings.ini allows

@@ -321,7 +321,8 @@ def parse_groups(context, option, text):
     required=True,
     callback=parse_path,
     metavar="OUT",
-    help="The balanced table: a .csv, .tsv or .parquet file, or - for CSV on standard output; of parts, a folder.",
+    help="The balanced table: a .csv, .tsv or .parquet file, or - for CSV on standard output. "
+    "For a table in parts: a folder.",
 )
 @click.option("--target", metavar="COLUMN", help="Column of true labels: set aside, never learned from.")
 @click.option(
@@ -370,9 +371,13 @@ def parse_groups(context, option, text):
 @click.option(
     "--report", "page", metavar="FILE", callback=parse_path, help="Also write a page on the outcome: a .html file."
 )
-@click.option("--strict", is_flag=True, help="Write nothing and end with 3 where no second group is found.")
-@click.option("--scheduler", metavar="ADDRESS", help="Of parts: Dask's scheduler.  [default: workers on this machine]")
-@click.option("--overwrite", is_flag=True, help="Of parts: replace those that OUT holds.")
+@click.option("--strict", is_flag=True, help="Write nothing and end with exit code 3 where no second group is found.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="For a table in parts: Dask's scheduler.  [default: workers on this machine]",
+)
+@click.option("--overwrite", is_flag=True, help="For a table in parts: replace the parts that OUT holds.")
 @click.option("--quiet", is_flag=True, help="Warnings alone: no table of columns, no progress bar, no closing lines.")
 def balance(
     source,
@@ -395,7 +400,8 @@ def balance(
     overwrite,
     quiet,
 ):
-    """Learn a minority, or several, from the rows of IN alone, and write them with synthetic rows of it to OUT.
+    """Learn a minority, or several, from the rows of IN alone.
+    Write all rows of IN to OUT, and synthetic rows of each minority with them.
 
     IN is a .csv, .tsv or .parquet file with column names in the first line, or - for CSV on standard input. Columns
     pseudo_label, importance and synthetic are added; what was there stays as it is. A table too large for this machine
@@ -453,7 +459,7 @@ def balance(
 
 def say_doubts(
     balanced,  # a `BalancedTable` or `BalancedPartitions`
-    strict,  # whether to end with 3 where no second group was found
+    strict,  # whether to end with exit code 3 where no second group was found
 ):
     "Warn of what makes pseudo labels doubtful."
     for line in balanced.learned.doubts:

@@ -29,12 +29,12 @@ __all__ = [
     "mixed_rows",
     "several_sets",
     "several_set",
-    "MixedSet",
-    "mixed_sets",
-    "mixed_set",
     "share_counts",
     "three_clouds",
     "three_digits",
+    "MixedSet",
+    "mixed_sets",
+    "mixed_set",
     "minority_rows",
     "round_clouds",
     "two_moons",
@@ -273,7 +273,7 @@ def mixed_rows(
     most=2000,  # rows
     seed=0,  # of which rows, where there are more
 ):
-    "Rows (m, n_features): numbers standardised, text one column a value, all halved; classes (m,), int64 from 0."
+    "Rows (m, n_features): numbers standardised, text one column a value, all divided by 2; classes (m,), int64 from 0."
     drawn = np.random.default_rng(seed).permutation(len(frame))[:most]
     frame = frame.iloc[np.sort(drawn)]
     columns = frame.iloc[:, :-1]
@@ -344,6 +344,42 @@ def several_set(
     return rows[:, np.ptp(rows, axis=0) > 0], classes.astype(np.int64)
 
 
+# %% ../nbs/31_sets.ipynb #dc66fba7
+three_shares = (0.8, 0.15, 0.05)
+
+
+def share_counts(
+    n,  # rows of the largest
+    shares=three_shares,  # the largest first
+):
+    "How many rows each group has: a list of int."
+    return [round(n * share / shares[0]) for share in shares]
+
+
+def three_clouds(
+    seed,
+    n=800,  # rows of the largest
+    distance=1.2 * 20**0.5,  # between the centres, in deviations of a cloud
+):
+    "Three round clouds of unit variance at the corners of a triangle: rows (m, 2), classes (m,), the largest 0."
+    y = np.repeat(np.arange(3), share_counts(n))
+    corners = distance * np.array([[0, 0], [1, 0], [0.5, 0.75**0.5]])
+    return corners[y] + np.random.default_rng(seed).normal(size=(len(y), 2)), y
+
+
+def three_digits(
+    seed,  # of which rows stay
+    digits=(0, 1, 2),  # the largest first
+):
+    "Rows (m, n_features) of three digits without constant columns, classes (m,), 0 the first of the digits."
+    X, y = load_digits(return_X_y=True)
+    rng = np.random.default_rng(seed)
+    counts = share_counts((y == digits[0]).sum())
+    rows = [rng.permutation(X[y == digit])[:count] for digit, count in zip(digits, counts)]
+    rows = np.concatenate(rows)
+    return rows[:, np.ptp(rows, axis=0) > 0], np.repeat(np.arange(3), counts)
+
+
 # %% ../nbs/31_sets.ipynb #8c090082
 @dataclass(frozen=True)
 class MixedSet:
@@ -407,42 +443,6 @@ def mixed_set(
     cells, classes = frame.iloc[:, :-1], _classes_of(frame.iloc[:, -1])
     cells = cells.set_axis([f"c{place}" for place in range(cells.shape[1])], axis=1)
     return cells.loc[:, cells.nunique(dropna=False) > 1], classes
-
-
-# %% ../nbs/31_sets.ipynb #dc66fba7
-three_shares = (0.8, 0.15, 0.05)
-
-
-def share_counts(
-    n,  # rows of the largest
-    shares=three_shares,  # the largest first
-):
-    "How many rows each group has: a list of int."
-    return [round(n * share / shares[0]) for share in shares]
-
-
-def three_clouds(
-    seed,
-    n=800,  # rows of the largest
-    distance=1.2 * 20**0.5,  # between the centres, in deviations of a cloud
-):
-    "Three round clouds of unit variance at the corners of a triangle: rows (m, 2), classes (m,), the largest 0."
-    y = np.repeat(np.arange(3), share_counts(n))
-    corners = distance * np.array([[0, 0], [1, 0], [0.5, 0.75**0.5]])
-    return corners[y] + np.random.default_rng(seed).normal(size=(len(y), 2)), y
-
-
-def three_digits(
-    seed,  # of which rows stay
-    digits=(0, 1, 2),  # the largest first
-):
-    "Rows (m, n_features) of three digits without constant columns, classes (m,), 0 the first of the digits."
-    X, y = load_digits(return_X_y=True)
-    rng = np.random.default_rng(seed)
-    counts = share_counts((y == digits[0]).sum())
-    rows = [rng.permutation(X[y == digit])[:count] for digit, count in zip(digits, counts)]
-    rows = np.concatenate(rows)
-    return rows[:, np.ptp(rows, axis=0) > 0], np.repeat(np.arange(3), counts)
 
 
 # %% ../nbs/31_sets.ipynb #809712b1

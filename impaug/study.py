@@ -336,7 +336,7 @@ def cell_weights(
     seed,  # of k-means
     cells=16,  # at most
 ):
-    "The cells of k-means drawn alike: weights (n,)."
+    "Weights that draw each cluster of k-means equally often: (n,)."
     return group_weights(_kmeans_cells(rows, seed, cells).labels_)
 
 
@@ -350,7 +350,7 @@ def outlier_weights(
     seed,  # of the forest
     share=0.1,  # of the rows that are outliers
 ):
-    "The rows that IsolationForest isolates first and the others drawn alike: weights (n,)."
+    "Weights that draw the rows that IsolationForest isolates first as often as all others together: (n,)."
     normality = IsolationForest(random_state=seed).fit(rows).score_samples(rows)
     outliers = np.zeros(len(rows), dtype=np.int64)
     outliers[np.argsort(normality, kind="stable")[: max(1, round(share * len(rows)))]] = 1
@@ -403,7 +403,7 @@ def ask_cells(
     seed,  # of k-means
     count=20,  # labels to ask for
 ):
-    "Each cell of k-means gets the label of the row nearest to its centre: labels (n,)."
+    "Each cluster of k-means gets the label of the row nearest to its centre: labels (n,)."
     cells, medoids = _medoids(rows, seed, count)
     return ask(medoids)[cells.labels_]
 
@@ -449,7 +449,7 @@ askers = {
 
 # %% ../nbs/33_study.ipynb #0bcbcf01
 def _medoids(rows, seed, count):
-    "The cells of k-means, as a fitted model, and the number of the row nearest to the centre of each."
+    "The clusters of k-means, as a fitted model, and the number of the row nearest to the centre of each."
     cells = _kmeans_cells(rows, seed, count)
     return cells, pairwise_distances_argmin(cells.cluster_centers_, rows)
 
@@ -513,7 +513,7 @@ def textbook_run(
     """A step on a textbook case: one record, in a list.
 
     `agreement` is the NMI between the labels of importance and the networks' vote. `nmi` and `clusters_nmi` score the
-    two, and are left out where there is no second group. Peers stand in the record of `recommended`."""
+    two, and are left out where there is no second group. The peers' scores are in the record of `recommended`."""
     case = choose({one.name: one for one in textbook_sets}, name, "name")
     preset = replace(presets["recommended"], **choose(textbook_steps, step, "step"))
     X, y = case.make(seed)

@@ -82,7 +82,7 @@ readings: $(READY)  ## search readings of the report again: results/readings.jso
 bench: $(READY)  ## measure speed and memory: benchmarks/results.json (about an hour; PARTS='users jobs' for some)
 	@$(BIN)/python -W ignore benchmarks/bench.py $(PARTS)
 
-study: $(READY)  ## compare with peers, 50 seeds: results/study.json (an hour on two cores)
+study: $(READY)  ## compare with peers, 50 seeds: results/study.json (an hour and a half on two cores)
 	@$(BIN)/impaug study --seeds 50 --jobs -1 --keel both --json results/study.json
 
 clean:  ## remove .venv and build output

@@ -148,7 +148,7 @@ _doubts = dict(
     share="most rows lie above the threshold, so that those below it are the smaller side and were multiplied: {:.0%}",
     none="no {what} found: noise cut {:.3f}, and {:.3f} with the columns permuted",
     noise_cut="a {what} is not certain: noise cut {:.3f}, and {:.3f} with the columns permuted",
-    normalized_cut="the division severs neighbours nearly as one without groups does: normalized cut {:.3f}, "
+    normalized_cut="the division severs many neighbours, as in a table without groups: normalized cut {:.3f}, "
     "and {:.3f} with the columns permuted",
 )
 

@@ -391,7 +391,7 @@ sound |= dict(noise_cut_null=0.31, normalized_cut_null=0.31)
         (dict(stability=0.29), "restarts disagree"),
         (dict(network=0.49), "importance and the networks"),
         (dict(share=0.51), "most rows lie above"),
-        (dict(normalized_cut=0.11), "severs neighbours"),
+        (dict(normalized_cut=0.11), "severs many neighbours"),
         (dict(noise_cut=0.11), "not certain"),
         (dict(noise_cut=0.16), no_second_group),
         (dict(noise_cut=0.021, noise_cut_null=0.0), no_second_group),

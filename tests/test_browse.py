@@ -6,7 +6,7 @@ import pytest
 pytestmark = pytest.mark.skipif(not browse.find_chromium(), reason="no Chromium")
 VIEWPORT = '<meta name="viewport" content="width=device-width">'
 HEAD = '<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>t</title>' + VIEWPORT
-SLIDER = """<input type="range" id="threshold" data-impaug="threshold" min="0" max="10" value="5">
+SLIDER = """<input type="range" id="threshold" data-impaug="threshold" aria-label="cut" min="0" max="10" value="5">
 <table><tr><td data-impaug="count-00"><td data-impaug="count-01">
 <tr><td data-impaug="count-10"><td data-impaug="count-11"></table><script>
 const slider = document.querySelector("[data-impaug=threshold]");
@@ -16,6 +16,7 @@ function count() {
 }
 count();
 EVENT</script>"""
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 LISTENS = 'slider.addEventListener("input", count)'
 
 
@@ -40,7 +41,7 @@ def slider(lost, event=LISTENS):
 pages = {
     "index": (
         '<p id="a">In order. <a href="widget.html?x#threshold">widget</a> <a href="#a">a</a> <a href="#top">top</a>'
-        '<div style="overflow-x:auto"><pre>' + "x" * 300 + "</pre></div>",
+        '<div style="overflow-x:auto" tabindex="0"><pre>' + "x" * 300 + "</pre></div>",
         None,
     ),
     "widget": (slider("0"), None),
@@ -67,6 +68,13 @@ pages = {
     "elsewhere": ('<script src="https://other.example/x.js"></script>', "asks other.example for /x.js"),
     "wide": ('<div id="w" style="width:700px">wide</div>', "scrolls sideways at 380 pixels: 7"),
     "no_viewport": ("<p>small print", "scrolls sideways at 380 pixels: 980"),
+    "unnamed_image": (f'<img src="data:image/png;base64,{PIXEL}">', "light theme: Images must have alternative text"),
+    "pale": ('<p style="color:#bbb">pale', "(color-contrast): 1 times, first p"),
+    "pale_in_the_dark": (
+        "<p>pale<script>window.quartoToggleColorScheme = () => {\n"
+        "document.body.classList.toggle('quarto-dark'); document.body.style.color = '#ccc' }</script>",
+        "dark theme: Elements must meet minimum color contrast",
+    ),
     "dead_link": ('<a href="nowhere.html">x</a>', "the link nowhere.html leads to no file"),
     "dead_anchor": ('<a href="index.html#b">x</a>', "the link index.html#b leads to no anchor"),
 }

@@ -1,8 +1,8 @@
 """Look at built pages in headless Chromium: `python tools/browse.py FOLDER`, a line for each fault.
 
 Opens every .html file wide and at 380 pixels: errors on the console, missing files, requests to other hosts, dead links
-and anchors, pages that scroll sideways, a threshold slider that does not recount, a movable anchor that does not move.
-Nothing leaves the machine.
+and anchors, pages that scroll sideways, a threshold slider that does not recount, a movable anchor that does not move,
+and what axe-core calls a serious or critical barrier to readers, in both themes. Nothing leaves the machine.
 """
 
 import math
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 HOME, NARROW, WIDE = "http://localhost/", 380, 1280
@@ -20,6 +21,8 @@ SLIDER = "input[type=range][data-impaug=threshold]"
 ANCHOR = "button[data-impaug=anchor]"
 COUNTS = "all => all.slice(0, 4).map(cell => Number(cell.textContent))"
 LINKS, IDS = "all => all.map(a => a.href)", "all => all.map(e => e.id || e.name)"
+TOGGLE = "window.quartoToggleColorScheme?.()"  # which Quarto's pages have where they have two themes
+THEME = "document.body.classList.contains('quarto-dark') ? 'dark' : 'light'"
 BROKEN = "all => all.filter(i => i.complete && !i.naturalWidth && i.src).map(i => i.src)"
 
 
@@ -94,6 +97,18 @@ def anchor_faults(page):
         yield f"the anchor does not come back: {shown[0]}, then {shown[2]}"
 
 
+def barriers(page):
+    "What axe-core finds serious or critical, in each of the page's themes."
+    seen = set()
+    while (theme := page.evaluate(THEME)) not in seen:
+        seen.add(theme)
+        for rule in Axe().run(page).response["violations"]:
+            if rule["impact"] in ("serious", "critical"):
+                places = [" ".join(map(str, node["target"])) for node in rule["nodes"]]
+                yield f"{theme} theme: {rule['help']} ({rule['id']}): {len(places)} times, first {places[0]}"
+        page.evaluate(TOGGLE)
+
+
 def link_faults(links, ids):
     "Dead links and anchors between the pages that were opened; `ids` has the anchors of each."
     for name, targets in links.items():
@@ -125,6 +140,7 @@ def browse(folder):
                 faults += slider_faults(wide)
             if wide.query_selector(ANCHOR):
                 faults += anchor_faults(wide)
+            faults += barriers(wide)
             narrow.goto(HOME + name)
             if (width := narrow.evaluate("document.scrollingElement.scrollWidth")) > NARROW:
                 faults.append(f"scrolls sideways at {NARROW} pixels: {width} pixels wide")

@@ -29,7 +29,7 @@ class Balanced:
     X: np.ndarray  # rows, (m, n_features) float64
     pseudo_labels: np.ndarray  # (m,) int64
     synthetic: np.ndarray  # (m,) bool: made by the oversampler
-    parents: np.ndarray  # (m - n, 2) int64: the two original rows that each synthetic row lies between, -1 if unknown
+    parents: np.ndarray  # (m - n, 2) int64: the two original rows that each synthetic row is made from, -1 if unknown
     sampling_strategy: dict  # how many rows the oversampler was to add, by pseudo class
 
 

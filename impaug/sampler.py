@@ -260,7 +260,7 @@ class ImportanceSampler(_OutputMixin, BaseSampler):
     """Balance a table without labels: learn importance, cut it into pseudo labels, oversample the pseudo minority.
 
     After `fit_resample` on n rows, giving N: what `ImportanceClusterer` learns, except `labels_`; `synthetic_` (N,)
-    bool; `parents_` (N - n, 2) int64, the rows of X that each synthetic row lies between, -1 where the oversampler
+    bool; `parents_` (N - n, 2) int64, the rows of X that each synthetic row is made from, -1 where the oversampler
     leaves no trace; `sample_indices_` (N,) int64, the row of X that each row is, or was made from first;
     `sampling_strategy_` dict, the rows asked for by pseudo class. Original rows come first, unchanged and in their
     order. Oversampled integer columns are rounded."""

@@ -121,7 +121,7 @@ def sets_table(
 ):
     """Median NMI of `recommended`, of the vote of its networks and of KMeans on each table that was looked at.
 
-    `doubts` is 1 where most runs came with a warning. Below are means over the tables looked at and over the others."""
+    `doubts` is 1 where most runs came with a doubt. Below are means over the tables looked at and over the others."""
     runs = pd.DataFrame(result["sets"])
     runs["doubts"] = (runs.doubts.map(len) > 0).astype(float)
     columns = dict(

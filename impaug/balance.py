@@ -140,10 +140,10 @@ def notices(
 ):
     "What the user should know about the columns before learning: a list of sentences."
     said = []
-    for column, why in kinds[["column", "why"]][kinds.taken_for == "id, set aside"].values:
+    for column, why, cells in kinds[["column", "why", "cells"]][kinds.taken_for == "id, set aside"].values:
         if why != "you said so":
-            name = plain(column)
-            said.append(f"column {name!r} is set aside: {why}; to learn from it, pass --as {name!r}=number or =text")
+            name, kind = plain(column), "text" if cells == "text" else "number or =text"
+            said.append(f"column {name!r} is set aside: {why}; to learn from it, pass --as {name!r}={kind}")
     for column, why in kinds[["column", "why"]][kinds.taken_for == "other, set aside"].values:
         said.append(f"column {plain(column)!r} is set aside: {why} cannot be learned from")
     unused = kinds.column[kinds.taken_for.str.endswith("not used")]

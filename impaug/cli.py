@@ -139,7 +139,7 @@ _jobs_option = click.option(
 )
 
 
-@app.command(short_help="The report's experiment beside its figures.")
+@app.command(short_help="Repeat the report's experiment, and compare the outcomes.")
 @click.option(
     "--seeds", type=_seeds_range, is_eager=True, default=16, show_default=True, help="How many runs of each preset."
 )
@@ -216,7 +216,7 @@ def json_target(
 
 
 # %% ../nbs/40_cli.ipynb #0cde520c
-@app.command(short_help="Peers, more tables, ablations, balancing.")
+@app.command(short_help="Compare both presets with other methods, on many tables.")
 @click.option(
     "--seeds", type=_seeds_range, is_eager=True, default=50, show_default=True, help="How many runs of each method."
 )
@@ -253,9 +253,9 @@ def json_target(
 )
 @click.option("--quiet", is_flag=True, help="The table alone: no progress bar, no closing line.")
 def study(seeds, seed, out, json_file, jobs, checkpoint, keel, quiet):
-    """Compare both presets with their peers, on more tables, and ask whether balancing helps.
+    """Compare both presets with other methods, on more tables and with single choices left out.
 
-    Takes about an hour and a half with 50 seeds on two cores."""
+    Also ask whether balancing helps. This takes about an hour and a half with 50 seeds on two cores."""
     inputs = [checkpoint] if checkpoint else []
     out, json_file = check_folder(out), json_target(json_file, out, "study.json", inputs)
     if checkpoint and checkpoint.suffix == ".png":
@@ -346,7 +346,8 @@ def parse_groups(context, option, text):
 @click.option(
     "--learn-rows",
     type=click.IntRange(fewest_table_rows),
-    help="Rows to learn from, at most; the others follow.  [default: the preset's]",
+    help="How many rows to learn from, at most. All others get their pseudo labels without training.  "
+    "[default: the preset's]",
 )
 @_jobs_option
 @click.option("--seed", type=click.IntRange(0, most_seed), default=0, show_default=True, help="Of everything random.")
@@ -405,7 +406,8 @@ def balance(
 
     IN is a .csv, .tsv or .parquet file with column names in the first line, or - for CSV on standard input. Columns
     pseudo_label, importance and synthetic are added; what was there stays as it is. A table too large for this machine
-    comes in parts, files of a folder or of a pattern such as 'PARTS/*.parquet', and OUT is a folder for as many."""
+    comes in parts, files of a folder or of a pattern such as 'PARTS/*.parquet'. OUT is then a folder, for as many
+    parts."""
 
     def announce(kinds, notices):
         if not quiet:

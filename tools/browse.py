@@ -100,6 +100,7 @@ def anchor_faults(page):
 def barriers(page):
     "What axe-core finds serious or critical, in each of the page's themes."
     seen = set()
+    page.add_style_tag(content="* { transition: none !important }")  # colours on their way are nobody's fault
     while (theme := page.evaluate(THEME)) not in seen:
         seen.add(theme)
         for rule in Axe().run(page).response["violations"]:

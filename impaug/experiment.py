@@ -57,7 +57,7 @@ class Preset:
     agreement: float = 0.0  # NMI that the labeling of one that is kept needs with that of the best
     choose_by: str = "cut"  # which are kept: a key of `impaug.learn.restart_criteria`
     threshold: str | float = "report"  # (max + min)/3; a key of `impaug.threshold.threshold_rules`, or another fraction
-    learn_rows: int | None = None  # rows to learn from, at most; the others follow as if networks stood still
+    learn_rows: int | None = None  # rows to learn from, at most; with more rows, all get importance by the frozen rule
     permutations: int = 0  # times that the columns are permuted, to see what a table without a second group gives
     fallback: dict | None = None  # choices to learn with instead where the division is not clear against those
     smaller_is_minority: bool = False  # False: the pseudo minority lies above the threshold, however many rows that are

@@ -31,17 +31,19 @@ names = ("a.csv", "b.png", "c.html")
 length = 200_000
 
 
-def write_on(folder, letters, turns):
-    "Three files of one letter, over and over."
+def write_on(folder, letters, turns, begun=None):
+    "Three files of one letter, over and over; `begun` is an event to set first."
     with suppress(KeyboardInterrupt):
+        if begun:
+            begun.set()
         for turn in range(turns):
             letter = letters[turn % len(letters)]
             write_files(folder, dict.fromkeys(names, letter * length))
 
 
-def started(folder, letters, turns=1_000_000):
-    "A process that writes on."
-    process = get_context("fork").Process(target=write_on, args=(folder, letters, turns))
+def started(folder, letters, turns=1_000_000, begun=None):
+    "A process that writes on, and does not outlive this one."
+    process = get_context("fork").Process(target=write_on, args=(folder, letters, turns, begun), daemon=True)
     process.start()
     return process
 
@@ -66,7 +68,9 @@ def contents(folder):
 
 def after_signal(folder, number, seconds):
     "A process that writes on, ended by a signal after so many seconds; the files that it leaves are whole."
-    process = started(folder, "yx")
+    begun = get_context("fork").Event()
+    process = started(folder, "yx", begun=begun)
+    assert begun.wait(60)  # before, Python itself drops an interrupt in what it runs after a fork
     time.sleep(seconds)
     os.kill(process.pid, number)
     process.join(60)

@@ -46,8 +46,10 @@ def column_kinds(
     kinds=None,  # {column: one of `impaug.columns.kind_names`}, where the caller knows better
     verbose=False,  # show a progress bar where it takes more than a second
 ):
-    """What each column is taken for, a row a column: a DataFrame (column, taken_for, why, cells, missing, lowest,
-    highest). `InputError` for a column that the table lacks, or that cannot be what is given."""
+    """What each column is taken for, a row a column: a DataFrame.
+
+    Its columns are column, taken_for, why, cells, missing, lowest and highest. `InputError` for a column that the table
+    lacks, or that cannot be what is given."""
     given = dict.fromkeys(id, "id") | (kinds or {})
     _check_names(table, "target", [] if target is None else [target])
     _check_names(table, "id", id)

@@ -700,7 +700,7 @@ def whole_numbers(
     low,  # the least whole number that may be given, a Python integer
     high,  # the largest
 ):
-    "`values` as whole numbers from `low` to `high`: int64 (n,), or Python's integers where a bound is beyond 2**53."
+    "`values` as whole numbers from `low` to `high`: int64 (n,), or Python's integers where a bound is beyond `2**53`."
     values = np.rint(values)
     if max(abs(low), abs(high)) <= 2**53:
         return values.clip(low, high).astype(np.int64)
@@ -710,7 +710,7 @@ def whole_numbers(
 def counted_from(
     column,  # of whole numbers, (n,), a Series
 ):
-    "The least of the numbers where some are beyond 2**53, so that floats cannot tell them apart; else 0."
+    "The least of the numbers where some are beyond `2**53`, so that floats cannot tell them apart; else 0."
     low, high = _whole_ends(column)
     return low if max(abs(low), abs(high)) > 2**53 else 0
 
@@ -727,7 +727,7 @@ def counted(
 def read_numbers(
     column,  # of numbers, maybe written as text, (n,), a Series
 ):
-    "The numbers as float64 (n,); where all are whole and some beyond 2**53, as integers, with None for missing cells."
+    "The numbers as float64 (n,); whole ones of which some are beyond `2**53` as integers, with None for missing cells."
     values = numbers(column)[0]
     known = values[~np.isnan(values)]
     if not np.isfinite(known).all() or (known != np.rint(known)).any() or np.abs(known).max(initial=0) <= 2**53:

@@ -104,8 +104,10 @@ def spacing(
     k=10,  # which neighbour counts
     max_rows=1000,  # so many rows, evenly spaced, are looked at, lest the spacing shrink with the number of rows
 ):
-    """How far rows lie apart along one column: median distance of a distinct row to its `k`-th nearest, over
-    sqrt(n_features), and at most what two rows differ by (root mean square). `InputError` where all rows are alike."""
+    """How far rows lie apart along one column.
+
+    The median distance of a distinct row to its `k`-th nearest, over sqrt(n_features), and at most what two rows differ
+    by (root mean square). `InputError` where all rows are alike."""
     distinct = np.unique(X[sample_rows(len(X), max_rows)], axis=0)
     if len(distinct) == 1:  # those that differ are few among many, and all rows must be searched for them
         distinct = np.unique(X, axis=0)

@@ -108,7 +108,7 @@ def load_wisconsin(
     """Breast Cancer Wisconsin (Original) as a scikit-learn `Bunch`.
 
     `data` is a DataFrame (699 x 10; the identifier first, then nine grades from 1 to 10, NaN where missing),
-    `target` an int64 array (0 benign, 1 malignant), `frame` both together. Raises `InputError` where the file is
+    `target` an int64 array (0 benign, 1 malignant), `.frame` both together. Raises `InputError` where the file is
     missing, damaged or in another layout. Source: Wolberg 1990, doi:10.24432/C5HP4Z, CC BY 4.0."""
     source = _bundled_table() if path is None else path
     remedy = "pass UCI's breast-cancer-wisconsin.data, or nothing for the bundled copy"

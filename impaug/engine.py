@@ -515,8 +515,7 @@ def train_importance(
     importance_decay=3.3e-4,  # Adam's weight decay for the importance
     lazy=False,  # step a row's importance only when its batch comes up
     criterion=EntropyLoss(),  # an `nn.Module` from logits (n, n_clusters) to a scalar
-    noise=0.0,  # deviation of the noise that moves a row to its twin, in the columns' units, for all restarts or for
-    # each; 0: rows have no twins
+    noise=0.0,  # deviation of the noise of twins, in the columns' units, for all restarts or for each; 0: no twins
     anchor=None,  # the point that importance scales about, (n_features,); the origin by default
     hidden=(96, 32),  # units of the hidden layers
     n_clusters=2,  # outputs of the network

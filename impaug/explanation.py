@@ -182,8 +182,10 @@ def compare_columns(
     counts,  # as `count_values` gives
     names,  # of the columns
 ):
-    """How the groups differ in each column, the one that differs most first: a DataFrame of `column`, `minority_is`
-    (larger, smaller or alike), `auc` (0.5 to 1), `median_majority`, `median_minority` in the column's units."""
+    """How the groups differ in each column, the one that differs most first: a DataFrame.
+
+    Its columns are `column`, `minority_is` (larger, smaller or alike), `auc` (0.5 to 1), and `median_majority` and
+    `median_minority` in the column's units."""
     rows = []
     for name, (distinct, majority, minority) in zip(names, counts):
         right = (minority * (np.cumsum(majority) - majority / 2)).sum()

@@ -196,8 +196,7 @@ def learn(
     rows,  # scaled rows, (n, n_features), finite
     preset="recommended",  # a key of `presets`, or a `Preset`
     seed=0,  # of everything random; several seeds give a list with an answer for each
-    monitor=None,  # called after each epoch with importance and clusters of restarts that train side by side, both
-    # (S, n); returns an array
+    monitor=None,  # called after each epoch with importance and clusters of S restarts, both (S, n); returns an array
     verbose=False,  # show progress bars
     n_jobs=None,  # processes that train, as joblib counts them; the answer does not depend on it
 ):

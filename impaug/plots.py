@@ -94,7 +94,7 @@ def plot_confusion(
         np.asarray(confusion),
         annot=True,
         fmt="g",
-        cmap="cividis",
+        cmap="Blues",  # more rows, more ink, in either theme of the site
         cbar=False,
         square=True,
         ax=ax,
@@ -137,7 +137,7 @@ def plot_projection(
         ax=ax,
     )
     ax.set(xlabel="component 1", ylabel="component 2", title=title)
-    ax.legend(title=None, fontsize=8)
+    ax.legend(title=None, fontsize=9)
     return ax
 
 
@@ -167,7 +167,7 @@ def plot_groups(
         own = groups == number
         ax.scatter(*plane[own].T, s=9, lw=0, color=color, marker=marker, label=f"{number}: {own.mean():.0%}")
     ax.set(xlabel="component 1", ylabel="component 2", title=title)
-    ax.legend(fontsize=7, markerscale=1.8, handletextpad=0.1, borderpad=0.2)
+    ax.legend(fontsize=9, markerscale=1.8, handletextpad=0.1, borderpad=0.2)
     return ax
 
 
@@ -191,7 +191,7 @@ def plot_split(
         color = styles[group][0]
         ax.hist(importance[known & (groups == group)], bins, color=color, alpha=0.6, label=f"rows of group {group}")
     ax.axvline(threshold, color="black", ls="--", lw=1)
-    ax.legend(fontsize=7)
+    ax.legend(fontsize=8, framealpha=1)
     return ax
 
 

@@ -41,8 +41,7 @@ def oversample(
     k_neighbors=5,  # SMOTE's, fewer in a small class; or an unfitted search, as imbalanced-learn takes it
     seed=0,  # of the synthetic rows, where the oversampler has none of its own
     sampling_strategy="auto",  # rows of each class, as imbalanced-learn takes it; "auto": the oversampler's own
-    categorical=None,  # which columns are codes of categories, bool (n_features,): SMOTENC or SMOTEN by default;
-    # where it is given, all parents have to be known
+    categorical=None,  # which columns are codes, bool (n_features,): SMOTENC or SMOTEN by default, parents known
     verbose=False,  # show a progress bar of the search for neighbours
 ):
     """Lift the smaller pseudo classes to the size of the largest: a `Balanced` table.

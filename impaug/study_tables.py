@@ -767,16 +767,15 @@ def draw_doubts(
     table,  # as `doubts_table` gives
     ax,
 ):
-    "Of the answers on each kind of tables, the shares that came with a warning, and without one found or missed."
+    "Shares and numbers of the answers on each kind of tables: with a warning, and without one found or missed."
     parts = dict(warned="with a warning", found="no warning, class found", idle="no warning, class not found")
     left = np.zeros(len(table))
     for (part, label), color in zip(parts.items(), ("lightgrey", *sns.color_palette("pastel")[:2])):
         share = (table[part] / table.runs).to_numpy()
         ax.barh(range(len(table)), share, left=left, color=color, label=label)
-        for y, number in enumerate(table[part]):
-            if number:
-                ax.text(left[y] + share[y] / 2, y, int(number), ha="center", va="center")
         left += share
+    for y, counts in enumerate(table[list(parts)].astype(int).to_numpy()):
+        ax.text(1.02, y, " / ".join(map(str, counts)), va="center")
     ax.set_yticks(range(len(table)), table.index)
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.set(xlim=(0, 1), xlabel="share of the answers")

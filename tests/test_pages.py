@@ -73,9 +73,11 @@ def test_every_page_ends_with_links_to_its_own_notebook():
     ]
 
 
-def test_printed_columns_are_scrolled_by_keyboard():
-    cell = code(
-        "#| classes: aligned\nprint(table)", outputs=[{"output_type": "stream", "text": ["a < b\n", "1   2\n"]}]
-    )
+def test_printed_columns_are_scrolled_by_keyboard_and_sentences_among_them_are_broken():
+    lines = ["name   why\n", "a < b  yes\n", "\n", "A sentence.\n"]
+    cell = code("#| classes: aligned\nprint(table)", outputs=[{"output_type": "stream", "text": lines}])
     mend(cell)
-    assert '<pre tabindex="0"><code>a &lt; b\n1   2\n</code></pre>' in cell["outputs"][0]["data"]["text/markdown"]
+    shown = cell["outputs"][0]["data"]["text/markdown"]
+    assert '<pre tabindex="0"><code><span class="columns">name   why\n</span>' in shown
+    assert '<span class="columns">a &lt; b  yes\n</span><span class="sentence">\n</span>' in shown
+    assert '<span class="sentence">A sentence.\n</span></code></pre>' in shown

@@ -24,10 +24,16 @@ def mended(text):
 
 
 def scrolling(output):
-    "Text that is printed in columns, which no line break may part: wider than its box, it is scrolled by keyboard too."
+    """Printed text whose lines in columns no line break may part, while sentences among them are broken as any text.
+
+    Columns wider than their box are scrolled by keyboard too."""
     if output["output_type"] != "stream":
         return output
-    pre = f'<pre tabindex="0"><code>{html.escape("".join(output["text"]))}</code></pre>'
+    lines = []
+    for line in "".join(output["text"]).splitlines():
+        kind = "columns" if re.search(r"^ {4}|\S {2,}\S", line) else "sentence"
+        lines.append(f'<span class="{kind}">{html.escape(line)}\n</span>')
+    pre = f'<pre tabindex="0"><code>{"".join(lines)}</code></pre>'
     return {"output_type": "display_data", "metadata": {}, "data": {"text/html": pre}}
 
 

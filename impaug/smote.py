@@ -41,12 +41,13 @@ def oversample(
     k_neighbors=5,  # SMOTE's, fewer in a small class; or an unfitted search, as imbalanced-learn takes it
     seed=0,  # of the synthetic rows, where the oversampler has none of its own
     sampling_strategy="auto",  # rows of each class, as imbalanced-learn takes it; "auto": the oversampler's own
-    categorical=None,  # which columns are codes, bool (n_features,): SMOTENC or SMOTEN by default, parents known
+    categorical=None,  # which columns are codes of categories, bool (n_features,)
     verbose=False,  # show a progress bar of the search for neighbours
 ):
     """Lift the smaller pseudo classes to the size of the largest: a `Balanced` table.
 
-    A category of a synthetic row is one of its parents'. `InputError` where X holds anything but finite numbers, the
+    Where `categorical` is given, SMOTENC or SMOTEN is the default, and all parents have to be known. A category of a
+    synthetic row is one of its parents'. `InputError` where X holds anything but finite numbers, the
     labels do not name two classes or more for its rows, a class has too few rows to interpolate between, or the
     oversampler does not keep the original rows."""
     X, labels = np.asarray(X), np.asarray(labels)
